@@ -12,23 +12,23 @@ namespace query {
 /// What PostgreSQL reports with an error; a field that it did not send is empty.
 /// PostgreSQL manual, "Error and Notice Message Fields" (protocol-error-fields).
 struct Diagnostics {
-  std::string severity;  ///< ERROR, FATAL or PANIC, never translated
-  std::string sqlstate;  ///< five characters, e.g. 42P01
-  std::string message;
-  std::string detail;
-  std::string hint;
-  std::optional<int> position;           ///< 1-based character (not byte) in the statement
-  std::optional<int> internal_position;  ///< the same in internal_query
-  std::string internal_query;            ///< the statement inside a function that failed
-  std::string context;                   ///< call stack of PL functions ("where")
-  std::string schema;
-  std::string table;
-  std::string column;
-  std::string datatype;
-  std::string constraint;
-  std::string source_file;
-  std::string source_line;
-  std::string source_function;
+  std::string severity{};  ///< ERROR, FATAL or PANIC, never translated
+  std::string sqlstate{};  ///< five characters, e.g. 42P01
+  std::string message{};
+  std::string detail{};
+  std::string hint{};
+  std::optional<int> position{};           ///< 1-based character (not byte) in the statement
+  std::optional<int> internal_position{};  ///< the same in internal_query
+  std::string internal_query{};            ///< the statement inside a function that failed
+  std::string context{};                   ///< call stack of PL functions ("where")
+  std::string schema{};
+  std::string table{};
+  std::string column{};
+  std::string datatype{};
+  std::string constraint{};
+  std::string source_file{};
+  std::string source_line{};
+  std::string source_function{};
 };
 
 /// The base of everything that this library throws because of the outside world. Misuse of the

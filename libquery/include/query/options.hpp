@@ -24,7 +24,7 @@ struct QueryOptions {
   /// Asked about ten times a second while waiting; true ends the wait with Interrupted and
   /// cancels the statement. For a caller whose own client may hang up. Called by the waiting
   /// thread; must not throw.
-  std::function<bool()> interrupted;
+  std::function<bool()> interrupted{};
 };
 
 enum class Isolation { kDefault, kReadCommitted, kRepeatableRead, kSerializable };

@@ -19,7 +19,7 @@ class PoolCore;
 struct PoolOptions {
   /// A libpq connection string or URI; what it leaves out comes from the PG* variables.
   /// PostgreSQL manual, "Connection Strings".
-  std::string conninfo;
+  std::string conninfo{};
 
   // How many, and how long to wait for one.
   std::size_t max_size = 10;                 ///< connections at most

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <query/export.hpp>
@@ -41,6 +42,12 @@ class QUERY_EXPORT Block {
   /// std::invalid_argument where the text is no T, std::out_of_range where it does not fit.
   template <class T>
   [[nodiscard]] auto get(std::size_t row, std::size_t column) const -> std::optional<T>;
+
+  /// The same block, cut to its first `count` rows.
+  [[nodiscard]] auto first(std::size_t count) && noexcept -> Block {
+    rows_ = count < rows_ ? count : rows_;
+    return std::move(*this);
+  }
 
   /// libpq's own handle, for code that is written against libpq. Still owned by the block.
   [[nodiscard]] auto handle() const noexcept -> const pg_result* { return result_.get(); }

@@ -52,11 +52,15 @@ class QUERY_EXPORT Rows {
   /// Whether this is a batch's answer.
   [[nodiscard]] auto is_batch() const noexcept -> bool;
 
+  /// Whether there is a statement to read: false behind the last one of a batch, and at once in an
+  /// empty batch.
+  [[nodiscard]] auto at_statement() const noexcept -> bool;
+
   /// In a batch: goes on to the next statement, dropping what is left of this one; false when all
   /// are done and the transaction is committed. Throws as next().
   [[nodiscard]] auto next_statement() -> bool;
 
-  /// Reads the current statement to its end into memory. Throws as next().
+  /// Reads the rest of the current statement into memory. Throws as next().
   [[nodiscard]] auto collect() -> Result;
 
  private:

@@ -27,7 +27,7 @@ struct Statement {
 
 /// A column of a result. A domain is described by its base type, as PostgreSQL does.
 struct Column {
-  std::string name;
+  std::string name{};
   Oid oid = 0;
 
   /// The type's name for a built-in type (`int4`, `text[]`), empty for any other.

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <query/error.hpp>
+#include <query/options.hpp>
+#include <query/result.hpp>
+
+#include "lease.hpp"
+
+namespace query::detail {
+
+/// A prepared statement was dropped by the user or outdated by DDL; nothing ran.
+class StaleStatement : public SqlError {
+ public:
+  using SqlError::SqlError;
+};
+
+/// The dialogue that runs one statement, or a batch of them, and takes in what comes back.
+///
+/// It sends in rounds. A round is everything up to a Sync: as a rule the whole dialogue, with the
+/// Parse of statements seen for the first time and the BEGIN and COMMIT around a transaction. Only
+/// a statement whose JSON parameters wait for their types makes a round of its own.
+/// `expected_` holds what the server has still to answer, in order.
+class Answer {
+ public:
+  /// One statement, in a transaction of its own if `begin` is not empty. `statement` must stay
+  /// until start() has returned.
+  Answer(std::shared_ptr<Lease> lease, const Statement& statement, std::string begin,
+         QueryOptions options);
+
+  /// A batch, in the transaction that `begin` opens.
+  Answer(std::shared_ptr<Lease> lease, std::vector<Statement> statements, std::string begin,
+         QueryOptions options);
+
+  ~Answer();
+  Answer(const Answer&) = delete;
+  auto operator=(const Answer&) -> Answer& = delete;
+
+  /// Sends, and reads up to the first statement's columns.
+  void start();
+
+  [[nodiscard]] auto next() -> std::optional<Block>;
+  [[nodiscard]] auto next_statement() -> bool;
+
+  [[nodiscard]] auto columns() const noexcept -> const std::vector<Column>& { return columns_; }
+  [[nodiscard]] auto command() const noexcept -> const std::string& { return command_; }
+  [[nodiscard]] auto affected() const noexcept -> std::optional<std::uint64_t> { return affected_; }
+  [[nodiscard]] auto truncated() const noexcept -> bool { return truncated_; }
+  [[nodiscard]] auto is_batch() const noexcept -> bool { return batch_; }
+  [[nodiscard]] auto at_statement() const noexcept -> bool { return at_statement_; }
+
+ private:
+  enum class Step { kCommand, kPrepare, kDescribe, kRows, kGuard, kCommit, kSync };
+  struct Expected {
+    Step step;
+    std::size_t statement;
+  };
+
+  // Sending.
+  void send_round();
+  auto send_statement(std::size_t index) -> bool;
+  void send_prepared(const std::string& sql, std::size_t index,
+                     const std::vector<const char*>& values, Step step);
+  void send_begin();
+  void send_guard(std::size_t index);
+  void expect(Step step, std::size_t statement) { expected_.push_back({step, statement}); }
+
+  // Receiving.
+  auto advance_to_rows() -> bool;
+  void take_step();
+  void take_description(const PGresult* result, std::size_t index);
+  void begin_rows();
+  void end_rows(const PGresult* result);
+  auto take_row() -> std::optional<Block>;
+  void truncate();
+  void finish();
+
+  // Trouble.
+  [[noreturn]] void fail(const PGresult* result);
+  [[noreturn]] void refuse_copy();
+  [[noreturn]] void give_up(const OutOfPatience& end);
+  auto cancel_and_drain() noexcept -> bool;
+  void abandon_round() noexcept;
+  enum class Unconfirmed { kAbsent, kMayExist };
+  void forget_unconfirmed(Unconfirmed unconfirmed);
+  void leave_transaction();
+  void done() noexcept;
+  template <class F>
+  auto patiently(F&& work) -> decltype(work());
+
+  [[nodiscard]] auto session() noexcept -> Session& { return lease_->session(); }
+  [[nodiscard]] auto in_envelope() const noexcept -> bool { return !begin_.empty(); }
+
+  std::shared_ptr<Lease> lease_;
+  std::vector<Statement> owned_;
+  std::span<const Statement> statements_;
+  std::string begin_;
+  std::string guard_;  // the value that the transaction's guard setting holds
+  QueryOptions options_;
+  Patience patience_;
+  bool batch_;
+  bool inside_transaction_ = false;  // the caller's own
+
+  std::deque<Expected> expected_;
+  std::size_t sent_ = 0;  // statements sent
+  bool begun_ = false;
+  bool open_ = false;  // something may still come
+  std::optional<std::vector<JsonTarget>> described_;  // where there is no statement cache
+
+  std::vector<Column> columns_;
+  std::optional<Block> pending_;  // the block that told the columns
+  bool at_statement_ = false;
+  bool in_rows_ = false;
+  std::uint64_t delivered_ = 0;
+  std::string command_;
+  std::optional<std::uint64_t> affected_;
+  bool truncated_ = false;
+};
+
+}  // namespace query::detail

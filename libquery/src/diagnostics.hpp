@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <query/error.hpp>
+
+#include "libpq.hpp"
+
+namespace query::detail {
+
+/// Every field of an error that libpq has.
+[[nodiscard]] auto diagnostics_of(const PGresult* result) -> Diagnostics;
+
+/// Whether an error with this severity and SQLSTATE ends the connection, even though libpq may
+/// not have noticed yet: FATAL, PANIC, class 08, 57P01…57P05, 25P03, 25P04.
+[[nodiscard]] auto ends_connection(const Diagnostics& diagnostics) noexcept -> bool;
+
+/// libpq's message without its line ends; never empty.
+[[nodiscard]] auto message_of(const PGconn* connection) -> std::string;
+
+/// The SQLSTATE of a failed connection attempt, of which libpq gives only the text: read from the
+/// wording of the server's (untranslated) messages; empty where it is none of the well-known ones.
+[[nodiscard]] auto sqlstate_of_connect_failure(std::string_view message) noexcept
+    -> std::string_view;
+
+}  // namespace query::detail

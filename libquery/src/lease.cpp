@@ -1,0 +1,92 @@
+#include "lease.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace query::detail {
+
+PoolCore::PoolCore(const PoolOptions& options) : settings_(options), pool_(options) {
+  if (options.max_size == 0) {
+    throw std::invalid_argument("PoolOptions::max_size must be at least 1");
+  }
+}
+
+auto PoolCore::acquire(const QueryOptions& options) -> std::shared_ptr<Lease> {
+  const Patience patience(options);
+  try {
+    ResourcePool<Session>::Place place = pool_.acquire(patience);
+    try {
+      if (place.resource && !usable(*place.resource, patience)) {
+        place.resource.reset();
+      }
+      if (!place.resource) {
+        place.resource = Session::open(settings_, patience);
+        pool_.opened(place);
+      }
+    } catch (...) {
+      place.resource.reset();
+      pool_.open_failed(std::move(place));
+      throw;
+    }
+    return std::make_shared<Lease>(shared_from_this(), std::move(place));
+  } catch (const OutOfPatience& end) {
+    throw_out_of_patience(end, "waiting for a connection");
+  }
+}
+
+auto PoolCore::usable(Session& session, const Patience& patience) -> bool {
+  // The answers of the reset are here already, or the server does not answer any more.
+  constexpr std::chrono::milliseconds kResetGrace{2000};
+  try {
+    session.settle(patience.until(after(kResetGrace)));
+    return session.sound() && !session.went_away();
+  } catch (const OutOfPatience&) {
+    check(patience);  // was it the caller's own patience?
+    return false;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void PoolCore::give_back(ResourcePool<Session>::Place place) noexcept {
+  try {
+    Session& session = *place.resource;
+    const bool reusable = session.release_cancel_target() && session.sound() &&
+                          session.transaction_status() != PQTRANS_ACTIVE &&
+                          session.transaction_status() != PQTRANS_UNKNOWN;
+    if (session.vanished()) {
+      pool_.start_new_generation();
+    }
+    if (!reusable) {
+      place.resource.reset();
+    } else if (settings_.reset_session) {
+      session.reset();
+    } else if (session.transaction_status() != PQTRANS_IDLE) {
+      session.roll_back_in_passing();
+    }
+  } catch (...) {  // the reset could not be sent
+    place.resource.reset();
+  }
+  try {
+    pool_.release(std::move(place));
+  } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory, with nobody to tell
+  }
+}
+
+void Lease::require_idle() const {
+  if (answering) {
+    throw std::logic_error(
+        "an answer on this connection is still open: read it to its end or destroy it first");
+  }
+}
+
+void throw_out_of_patience(const OutOfPatience& end, const char* doing, Outcome outcome) {
+  const std::string while_doing = std::string(" while ") + doing;
+  if (end.cause == OutOfPatience::Cause::kInterrupted) {
+    throw Interrupted("the caller gave up" + while_doing);
+  }
+  throw Timeout("the deadline passed" + while_doing, outcome);
+}
+
+}  // namespace query::detail

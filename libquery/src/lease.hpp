@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+
+#include <query/pool.hpp>
+
+#include "resource_pool.hpp"
+#include "session.hpp"
+
+namespace query::detail {
+
+/// What a Pool shares with its leases, so that these may outlive it. Thread-safe.
+class PoolCore : public std::enable_shared_from_this<PoolCore> {
+ public:
+  explicit PoolCore(const PoolOptions& options);
+
+  auto acquire(const QueryOptions& options) -> std::shared_ptr<Lease>;
+  void give_back(ResourcePool<Session>::Place place) noexcept;
+
+  [[nodiscard]] auto pool() noexcept -> ResourcePool<Session>& { return pool_; }
+
+ private:
+  static auto usable(Session& session, const Patience& patience) -> bool;
+
+  const ConnectSettings settings_;
+  ResourcePool<Session> pool_;
+};
+
+/// A session on loan, shared by the Connection, Transaction and Rows made from it; the last of
+/// them gives it back. One thread at a time.
+class Lease {
+ public:
+  Lease(std::shared_ptr<PoolCore> core, ResourcePool<Session>::Place place) noexcept
+      : core_(std::move(core)), place_(std::move(place)) {}
+  ~Lease() { core_->give_back(std::move(place_)); }
+  Lease(const Lease&) = delete;
+  auto operator=(const Lease&) -> Lease& = delete;
+
+  [[nodiscard]] auto session() noexcept -> Session& { return *place_.resource; }
+
+  /// An answer on this session has not been read to its end.
+  bool answering = false;
+
+  /// Throws std::logic_error while an answer is open: the connection can do one thing at a time.
+  void require_idle() const;
+
+ private:
+  std::shared_ptr<PoolCore> core_;
+  ResourcePool<Session>::Place place_;
+};
+
+/// What a caller is told when its patience ended before anything was sent.
+[[noreturn]] void throw_out_of_patience(const OutOfPatience& end, const char* doing,
+                                        Outcome outcome = Outcome::kNothingSent);
+
+}  // namespace query::detail

@@ -1,0 +1,294 @@
+#include "session.hpp"
+
+#include <poll.h>
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "diagnostics.hpp"
+
+namespace query::detail {
+
+namespace {
+
+/// DISCARD ALL, less the plans, in its order. Unprepared, for a user could replace a prepared one.
+constexpr std::array<const char*, 7> kReset{
+    "CLOSE ALL",
+    "RESET SESSION AUTHORIZATION",
+    "RESET ALL",
+    "UNLISTEN *",
+    "SELECT pg_catalog.pg_advisory_unlock_all()",
+    "DISCARD TEMP",
+    "DISCARD SEQUENCES",
+};
+
+/// Prepared statements to drop: those that a user made with SQL's PREPARE, and those evicted here.
+constexpr const char* kFindStatements =
+    "SELECT name FROM pg_catalog.pg_prepared_statement() "
+    "WHERE from_sql OR name OPERATOR(pg_catalog.=) ANY($1::pg_catalog.text[])";
+
+auto quoted_identifier(std::string_view name) -> std::string {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') {
+      quoted.push_back('"');
+    }
+    quoted.push_back(c);
+  }
+  return quoted + "\"";
+}
+
+}  // namespace
+
+void Session::require(int sent) {
+  if (sent != 1) {
+    throw_lost(Outcome::kNothingSent);
+  }
+}
+
+void Session::queue_command(const char* sql) {
+  require(PQsendQueryParams(connection_.get(), sql, 0, nullptr, nullptr, nullptr, nullptr, 0));
+}
+
+void Session::queue_query(const char* sql, const std::vector<const char*>& values) {
+  require(PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
+                            values.data(), nullptr, nullptr, 0));
+}
+
+void Session::queue_prepare(const std::string& name, const std::string& sql) {
+  require(PQsendPrepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
+}
+
+void Session::queue_describe(const std::string& name) {
+  require(PQsendDescribePrepared(connection_.get(), name.c_str()));
+}
+
+void Session::queue_execute(const std::string& name, const std::vector<const char*>& values) {
+  require(PQsendQueryPrepared(connection_.get(), name.c_str(), static_cast<int>(values.size()),
+                              values.data(), nullptr, nullptr, 0));
+}
+
+void Session::sync() { require(PQpipelineSync(connection_.get())); }
+
+void Session::flush(const Patience& patience) {
+  PGconn* connection = connection_.get();
+  int left = PQflush(connection);
+  while (left > 0) {
+    // The server may have stopped reading until we read: take in while giving out.
+    wait(PQsocket(connection), POLLIN | POLLOUT, patience);
+    if (PQconsumeInput(connection) == 0) {
+      return;  // the reason is in the result that follows
+    }
+    left = PQflush(connection);
+  }
+}
+
+auto Session::receive(const Patience& patience) -> ResultHandle {
+  PGconn* connection = connection_.get();
+  flush(patience);
+  while (PQisBusy(connection) != 0) {
+    wait(PQsocket(connection), POLLIN, patience);
+    if (PQconsumeInput(connection) == 0) {
+      break;  // PQgetResult tells why
+    }
+  }
+  ResultHandle result(PQgetResult(connection));
+  if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
+    const Diagnostics diagnostics = diagnostics_of(result.get());
+    if (PQstatus(connection) == CONNECTION_BAD || ends_connection(diagnostics)) {
+      if (!diagnostics.sqlstate.empty()) {  // the first words are the true ones
+        last_words_ = diagnostics.message;
+        last_words_sqlstate_ = diagnostics.sqlstate;
+      }
+      throw_lost(Outcome::kUnknown);
+    }
+  } else if (!result && PQstatus(connection) == CONNECTION_BAD) {
+    throw_lost(Outcome::kUnknown);
+  }
+  return result;
+}
+
+void Session::stream_rows() noexcept {
+#ifdef LIBPQ_HAS_CHUNK_MODE
+  constexpr int kRowsPerChunk = 64;
+  PQsetChunkedRowsMode(connection_.get(), kRowsPerChunk);
+#else
+  PQsetSingleRowMode(connection_.get());
+#endif
+}
+
+void Session::drain(const Patience& patience) {
+  for (;;) {
+    const ResultHandle result = receive(patience);
+    const ExecStatusType status = result ? PQresultStatus(result.get()) : PGRES_COMMAND_OK;
+    if (status == PGRES_PIPELINE_SYNC) {
+      return;
+    }
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+      throw_lost(Outcome::kUnknown);  // a pipeline cannot get out of COPY
+    }
+  }
+}
+
+auto Session::run(const char* sql, const Patience& patience) -> ResultHandle {
+  queue_command(sql);
+  sync();
+  ResultHandle result = receive(patience);
+  drain(patience);
+  if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
+    throw SqlError(diagnostics_of(result.get()));
+  }
+  return result;
+}
+
+void Session::roll_back_in_passing() {
+  queue_command("ROLLBACK");
+  sync();
+  ++passing_;
+}
+
+void Session::reset() {
+  if (transaction_status() != PQTRANS_IDLE) {
+    roll_back_in_passing();
+  }
+  for (const char* command : kReset) {
+    queue_command(command);
+  }
+  queue_search_for_statements();
+  sync();
+  ++passing_;
+  while (PGnotify* notification = PQnotifies(connection_.get())) {
+    PQfreemem(notification);
+  }
+  (void)PQflush(connection_.get());
+}
+
+void Session::queue_search_for_statements() {
+  std::string names = "{";
+  for (const std::string& name : std::exchange(statements_.evicted(), {})) {
+    names += (names.size() > 1 ? "," : "") + name;
+  }
+  names += "}";
+  queue_query(kFindStatements, {names.c_str()});
+}
+
+void Session::settle(const Patience& patience) {
+  std::vector<std::string> superfluous;
+  for (; passing_ > 0; --passing_) {
+    for (;;) {
+      const ResultHandle result = receive(patience);
+      const ExecStatusType status = result ? PQresultStatus(result.get()) : PGRES_COMMAND_OK;
+      if (status == PGRES_PIPELINE_SYNC) {
+        break;
+      }
+      if (status == PGRES_FATAL_ERROR) {
+        doubt();
+        const Diagnostics diagnostics = diagnostics_of(result.get());
+        throw ConnectionError("the session could not be reset: " + diagnostics.message,
+                              Outcome::kNothingSent, diagnostics.sqlstate);
+      }
+      const std::string_view column = status == PGRES_TUPLES_OK ? PQfname(result.get(), 0) : "";
+      for (int row = 0; column == "name" && row < PQntuples(result.get()); ++row) {
+        superfluous.emplace_back(PQgetvalue(result.get(), row, 0));
+      }
+    }
+  }
+  drop_statements(superfluous, patience);
+}
+
+void Session::drop_evicted_statements(const Patience& patience) {
+  constexpr std::size_t kMany = 64;
+  if (statements_.evicted().size() >= kMany) {
+    queue_search_for_statements();
+    sync();
+    ++passing_;
+    settle(patience);
+  }
+}
+
+void Session::drop_statements(const std::vector<std::string>& names, const Patience& patience) {
+  if (names.empty()) {
+    return;
+  }
+  for (const std::string& name : names) {
+    queue_command(("DEALLOCATE " + quoted_identifier(name)).c_str());
+  }
+  sync();
+  drain(patience);
+}
+
+auto Session::array_types(const std::vector<Oid>& types, const Patience& patience)
+    -> std::vector<Oid> {
+  std::string list = "{";
+  for (const Oid type : types) {
+    list += (list.size() > 1 ? "," : "") + std::to_string(type);
+  }
+  list += "}";
+  queue_query(
+      "SELECT oid FROM pg_catalog.pg_type "
+      "WHERE oid OPERATOR(pg_catalog.=) ANY($1::pg_catalog.oid[]) "
+      "AND typcategory OPERATOR(pg_catalog.=) 'A'",
+      {list.c_str()});
+  sync();
+  const ResultHandle result = receive(patience);
+  drain(patience);
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) {
+    throw SqlError(diagnostics_of(result.get()));
+  }
+  std::vector<Oid> arrays;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    const std::string_view text = PQgetvalue(result.get(), row, 0);
+    std::from_chars(text.data(), text.data() + text.size(), arrays.emplace_back());
+  }
+  return arrays;
+}
+
+auto Session::cancel_target() -> std::shared_ptr<CancelTarget> {
+  if (!cancel_target_) {
+    cancel_target_ = std::make_shared<CancelTarget>(connection_.get());
+  }
+  return cancel_target_;
+}
+
+auto Session::release_cancel_target() noexcept -> bool {
+  const std::shared_ptr<CancelTarget> target = std::move(cancel_target_);
+  return !target || target->release();
+}
+
+auto Session::transaction_status() const noexcept -> PGTransactionStatusType {
+  return PQtransactionStatus(connection_.get());
+}
+
+auto Session::is_standby() const noexcept -> bool {
+  const char* standby = PQparameterStatus(connection_.get(), "in_hot_standby");
+  return standby != nullptr && std::string_view(standby) == "on";
+}
+
+auto Session::sound() const noexcept -> bool {
+  return sound_ && PQstatus(connection_.get()) == CONNECTION_OK;
+}
+
+auto Session::went_away() const noexcept -> bool {
+  pollfd entry{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
+  return ::poll(&entry, 1, 0) != 0;
+}
+
+void Session::throw_lost(Outcome outcome) {
+  doubt();
+  vanished_ = last_words_sqlstate_ != "57P01";
+  const std::string message = last_words_.empty() ? message_of(connection_.get()) : last_words_;
+  throw ConnectionError(message, outcome,
+                        last_words_sqlstate_.empty() ? "08006" : last_words_sqlstate_);
+}
+
+void Session::remember_notice(void* session, const PGresult* notice) {
+  const Diagnostics diagnostics = diagnostics_of(notice);
+  if (ends_connection(diagnostics)) {  // e.g. the WARNING of an immediate shutdown
+    auto* self = static_cast<Session*>(session);
+    self->last_words_ = diagnostics.message;
+    self->last_words_sqlstate_ = diagnostics.sqlstate;
+  }
+}
+
+}  // namespace query::detail
