@@ -329,6 +329,10 @@ void Answer::take_description(const PGresult* result, std::size_t index) {
 void Answer::begin_rows() {
   session().stream_rows();
   ResultHandle result = session().receive(patience_);
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+    refuse_copy();
+  }
   const int width = PQnfields(result.get());
   columns_.clear();
   for (int i = 0; i < width; ++i) {
@@ -340,7 +344,7 @@ void Answer::begin_rows() {
   command_.clear();
   affected_.reset();
   in_rows_ = true;
-  switch (PQresultStatus(result.get())) {
+  switch (status) {
 #ifdef LIBPQ_HAS_CHUNK_MODE
     case PGRES_TUPLES_CHUNK:
 #endif
@@ -352,10 +356,6 @@ void Answer::begin_rows() {
     case PGRES_EMPTY_QUERY:
       end_rows(result.get());
       break;
-    case PGRES_COPY_IN:
-    case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH:
-      refuse_copy();
     default:
       fail(result.get());
   }
