@@ -257,7 +257,8 @@ auto Session::release_cancel_target() noexcept -> bool {
 }
 
 auto Session::transaction_status() const noexcept -> PGTransactionStatusType {
-  return PQtransactionStatus(connection_.get());
+  // What was queued in passing ends every transaction, and libpq would call it ACTIVE.
+  return passing_ > 0 ? PQTRANS_IDLE : PQtransactionStatus(connection_.get());
 }
 
 auto Session::is_standby() const noexcept -> bool {
