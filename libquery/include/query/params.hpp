@@ -36,7 +36,11 @@ class QUERY_EXPORT Params {
 
   auto add(std::nullptr_t) -> Params&;  ///< NULL
   auto add(std::same_as<bool> auto value) -> Params& { return add_text(value ? "true" : "false"); }
-  auto add(std::integral auto value) -> Params& { return add_text(std::to_string(value)); }
+  template <std::integral T>
+    requires(!std::same_as<T, bool>)
+  auto add(T value) -> Params& {
+    return add_text(std::to_string(value));
+  }
   auto add(double value) -> Params&;  ///< shortest text that reads back the same; NaN, Infinity
   auto add(std::string_view text) -> Params& { return add_text(text); }
   auto add(const char* text) -> Params& { return add_text(text); }
