@@ -21,8 +21,8 @@ class Answer;
 ///     while (auto block = rows.next()) { … }
 ///
 /// Keeps its connection leased until it is destroyed. One thread at a time. Destroyed before the
-/// end, it cancels the query, drains briefly, and gives the connection back or drops it; it never
-/// blocks for longer than half a second.
+/// end, it reads a short rest away, or cancels the query (which undoes what it has written), and
+/// gives the connection back; one that does not come to rest within a second is dropped.
 class QUERY_EXPORT Rows {
  public:
   explicit Rows(std::unique_ptr<detail::Answer> answer) noexcept;
