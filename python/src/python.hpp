@@ -1,0 +1,18 @@
+#pragma once
+
+#include <Python.h>
+#include <pybind11/pybind11.h>
+
+#include <query/query.hpp>
+
+namespace query::python {
+
+namespace py = pybind11;
+
+// One function per subject, each called once by module.cpp.
+void register_errors();
+void register_pool(py::module_& module);
+void register_transaction(py::module_& module);
+void register_stream(py::module_& module);
+
+}  // namespace query::python
