@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <random>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -16,26 +15,16 @@ namespace query::detail {
 
 namespace {
 
-// A batch's own transaction carries a local setting with a random value. It is gone as soon as a
-// statement ends the transaction, so this check behind each statement then fails, and the pipeline
-// skips everything that follows. A savepoint would do the same but costs a subtransaction each.
-// Setting it also takes the snapshot, after which SET TRANSACTION READ WRITE is refused.
-constexpr const char* kSetGuard = "SELECT pg_catalog.set_config('libquery.guard', $1, true)";
-constexpr const char* kCheckGuard =
-    "SELECT 1 OPERATOR(pg_catalog./) (pg_catalog.current_setting('libquery.guard', true) "
-    "IS NOT DISTINCT FROM $1)::pg_catalog.int4";
+// A batch's own transaction holds a savepoint, renewed behind each statement. It is gone once a
+// statement has ended the transaction, and nothing a single statement does can bring it back, so
+// the RELEASE then fails and the pipeline skips everything that follows. (A setting or a cursor
+// would be cheaper, but a statement can make those outlive the transaction.) Being in a
+// subtransaction also blocks SET TRANSACTION READ WRITE.
+constexpr const char* kSetGuard = "SAVEPOINT libquery_guard";
+constexpr const char* kCheckGuard = "RELEASE SAVEPOINT libquery_guard";
 
 constexpr std::chrono::milliseconds kCancelGrace{500};
 constexpr std::chrono::milliseconds kDrainGrace{5000};
-
-auto random_word() -> std::string {
-  std::random_device device;
-  std::string word;
-  for (int i = 0; i < 4; ++i) {
-    word += std::to_string(device()) + "-";
-  }
-  return word;
-}
 
 auto has_json(const Params& params) -> bool {
   for (std::size_t i = 0; i < params.size(); ++i) {
@@ -179,7 +168,7 @@ void Answer::send_round() {
     }
   } catch (const std::invalid_argument&) {
     session().sync();
-    forget_unconfirmed(Unconfirmed::kMayExist);
+    forget_unconfirmed(StatementCache::OnServer::kMaybe);
     session().drain(patience_.until(after(kDrainGrace)));
     leave_transaction();
     done();
@@ -190,33 +179,18 @@ void Answer::send_round() {
 }
 
 void Answer::send_begin() {
-  guard_ = random_word();
   session().queue_command(begin_.c_str());
   expect(Step::kCommand, 0);
-  send_prepared(kSetGuard, 0, {guard_.c_str()}, Step::kCommand);
+  session().queue_command(kSetGuard);
+  expect(Step::kCommand, 0);
   begun_ = true;
 }
 
 void Answer::send_guard(std::size_t index) {
-  send_prepared(kCheckGuard, index, {guard_.c_str()}, Step::kGuard);
-}
-
-void Answer::send_prepared(const std::string& sql, std::size_t index,
-                           const std::vector<const char*>& values, Step step) {
-  StatementCache& cache = session().statements();
-  if (!cache.enabled()) {
-    session().queue_query(sql.c_str(), values);
-  } else {
-    const PreparedStatement* prepared = cache.find(sql);
-    if (prepared == nullptr) {
-      prepared = &cache.insert(sql);
-      session().queue_prepare(prepared->name, sql);
-      // The guards' own statements are of no statement: they count as the one behind the last.
-      expect(Step::kPrepare, step == Step::kRows ? index : statements_.size());
-    }
-    session().queue_execute(prepared->name, values);
-  }
-  expect(step, index);
+  session().queue_command(kCheckGuard);
+  expect(Step::kGuard, index);
+  session().queue_command(kSetGuard);
+  expect(Step::kGuard, index);
 }
 
 /// False if the statement's parameter types must be asked for first; the question is queued then.
@@ -249,7 +223,18 @@ auto Answer::send_statement(std::size_t index) -> bool {
     }
   }
   const BoundValues values(statement.params, targets);
-  send_prepared(statement.sql, index, values.pointers(), Step::kRows);
+  if (!cache.enabled()) {
+    session().queue_query(statement.sql.c_str(), values.pointers());
+  } else {
+    const PreparedStatement* prepared = cache.find(statement.sql);
+    if (prepared == nullptr) {
+      prepared = &cache.insert(statement.sql);
+      session().queue_prepare(prepared->name, statement.sql);
+      expect(Step::kPrepare, index);
+    }
+    session().queue_execute(prepared->name, values.pointers());
+  }
+  expect(Step::kRows, index);
   described_.reset();
   return true;
 }
@@ -469,7 +454,7 @@ void Answer::fail(const PGresult* result) {
                             diagnostics.message.find("\"query_") != std::string::npos;
   const bool outdated = diagnostics.sqlstate == "0A000" && source == "RevalidateCachedQuery";
 
-  forget_unconfirmed(Unconfirmed::kAbsent);
+  forget_unconfirmed(StatementCache::OnServer::kNo);
   try {
     session().drain(patience_.until(after(kDrainGrace)));
     leave_transaction();
@@ -537,7 +522,7 @@ auto Answer::cancel_and_drain() noexcept -> bool {
   try {
     in_rows_ = false;
     pending_.reset();
-    forget_unconfirmed(Unconfirmed::kMayExist);
+    forget_unconfirmed(StatementCache::OnServer::kMaybe);
     (void)session().cancel_target()->cancel(after(kCancelGrace));
     const Patience grace(after(kCancelGrace));
     for (;;) {
@@ -577,7 +562,7 @@ void Answer::abandon_round() noexcept {
     return;
   }
   try {
-    forget_unconfirmed(Unconfirmed::kMayExist);
+    forget_unconfirmed(StatementCache::OnServer::kMaybe);
     session().drain(Patience(after(kShort)));
     leave_transaction();
     expected_.clear();
@@ -590,22 +575,12 @@ void Answer::abandon_round() noexcept {
   }
 }
 
-/// Forgets the statements whose Parse was not answered.
-void Answer::forget_unconfirmed(Unconfirmed unconfirmed) {
-  StatementCache& cache = session().statements();
+/// Forgets the statements whose Parse was not answered. After an error the server has none of
+/// them, for it skips the rest of the round.
+void Answer::forget_unconfirmed(StatementCache::OnServer on_server) {
   for (const auto& [step, statement] : expected_) {
-    if (step != Step::kPrepare) {
-      continue;
-    }
-    if (statement < statements_.size()) {
-      cache.erase(statements_[statement].sql);
-    } else {
-      cache.erase(kSetGuard);
-      cache.erase(kCheckGuard);
-    }
-    if (unconfirmed == Unconfirmed::kAbsent && statement < statements_.size() &&
-        !cache.evicted().empty()) {
-      cache.evicted().pop_back();  // an error skips the rest of a round, so the server has none
+    if (step == Step::kPrepare) {
+      session().statements().erase(statements_[statement].sql, on_server);
     }
   }
 }

@@ -67,8 +67,6 @@ class Answer {
   // Sending.
   void send_round();
   auto send_statement(std::size_t index) -> bool;
-  void send_prepared(const std::string& sql, std::size_t index,
-                     const std::vector<const char*>& values, Step step);
   void send_begin();
   void send_guard(std::size_t index);
   void expect(Step step, std::size_t statement) { expected_.push_back({step, statement}); }
@@ -89,8 +87,7 @@ class Answer {
   [[noreturn]] void give_up(const OutOfPatience& end);
   auto cancel_and_drain() noexcept -> bool;
   void abandon_round() noexcept;
-  enum class Unconfirmed { kAbsent, kMayExist };
-  void forget_unconfirmed(Unconfirmed unconfirmed);
+  void forget_unconfirmed(StatementCache::OnServer on_server);
   void leave_transaction();
   void done() noexcept;
   template <class F>
@@ -103,7 +100,6 @@ class Answer {
   std::vector<Statement> owned_;
   std::span<const Statement> statements_;
   std::string begin_;
-  std::string guard_;  // the value that the transaction's guard setting holds
   QueryOptions options_;
   Patience patience_;
   bool batch_;

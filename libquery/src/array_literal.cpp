@@ -1,5 +1,6 @@
 #include "array_literal.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -77,7 +78,7 @@ class Reader {
   }
 
   void skip_nested() {
-    std::size_t depth = 0;
+    std::string closers;  // those still to come, the next one last
     while (next_ < json_.size()) {
       const char c = json_[next_];
       if (c == '"') {
@@ -86,9 +87,13 @@ class Reader {
       }
       ++next_;
       if (c == '[' || c == '{') {
-        ++depth;
+        closers.push_back(c == '[' ? ']' : '}');
       } else if (c == ']' || c == '}') {
-        if (--depth == 0) {
+        if (c != closers.back()) {
+          fail("the brackets do not match");
+        }
+        closers.pop_back();
+        if (closers.empty()) {
           return;
         }
       }
@@ -97,17 +102,45 @@ class Reader {
   }
 
   void skip_word() {
-    const std::size_t begin = next_;
-    while (next_ < json_.size() &&
-           std::string_view(",]} \t\r\n").find(json_[next_]) == std::string_view::npos) {
-      if (std::string_view("{[\"\\").find(json_[next_]) != std::string_view::npos) {
-        fail("unexpected character");
+    const std::size_t end = std::min(json_.find_first_of(",]} \t\r\n", next_), json_.size());
+    const std::string_view word = json_.substr(next_, end - next_);
+    if (word != "null" && word != "true" && word != "false" && !is_number(word)) {
+      fail(word.empty() ? "a value is missing" : "no value: " + std::string(word));
+    }
+    next_ = end;
+  }
+
+  /// RFC 8259, section 6: -? (0 | [1-9][0-9]*) (.[0-9]+)? ([eE][+-]?[0-9]+)?
+  static auto is_number(std::string_view word) -> bool {
+    const auto take_digits = [&word] {
+      const std::size_t count = std::min(word.find_first_not_of("0123456789"), word.size());
+      word.remove_prefix(count);
+      return count > 0;
+    };
+    if (word.starts_with('-')) {
+      word.remove_prefix(1);
+    }
+    if (word.starts_with('0')) {
+      word.remove_prefix(1);
+    } else if (!take_digits()) {
+      return false;
+    }
+    if (word.starts_with('.')) {
+      word.remove_prefix(1);
+      if (!take_digits()) {
+        return false;
       }
-      ++next_;
     }
-    if (next_ == begin) {
-      fail("a value is missing");
+    if (word.starts_with('e') || word.starts_with('E')) {
+      word.remove_prefix(1);
+      if (word.starts_with('+') || word.starts_with('-')) {
+        word.remove_prefix(1);
+      }
+      if (!take_digits()) {
+        return false;
+      }
     }
+    return word.empty();
   }
 
   static auto hex4(std::string_view text, std::size_t at) -> std::uint32_t {

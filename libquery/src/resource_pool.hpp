@@ -207,13 +207,10 @@ class ResourcePool {
 
   /// Passes a place on: to the first waiter, to the idle stack, or away. Under the lock.
   void hand_over(Place place) {
-    if (!place.resource && !waiters_.empty()) {
-      place = fresh();
-    }
-    if (!waiters_.empty()) {
+    if (!waiters_.empty() && !closed_) {
       Waiter* first = waiters_.front();
       waiters_.pop_front();
-      first->place = std::move(place);
+      first->place = place.resource ? std::move(place) : fresh();
       first->ready.notify_one();
     } else if (place.resource) {
       place.idle_until = Clock::now() + options_.max_idle;

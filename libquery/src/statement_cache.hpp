@@ -53,15 +53,19 @@ class StatementCache {
     return entries_.front().statement;
   }
 
-  /// Forgets a statement; its name goes to evicted().
-  void erase(std::string_view sql) {
+  /// Forgets a statement, if it is there. Its name goes to evicted() where the server may have it.
+  enum class OnServer { kNo, kMaybe };
+  void erase(std::string_view sql, OnServer on_server) {
     const auto found = by_sql_.find(sql);
-    if (found != by_sql_.end()) {
-      const auto entry = found->second;
-      evicted_.push_back(std::move(entry->statement.name));
-      by_sql_.erase(found);
-      entries_.erase(entry);
+    if (found == by_sql_.end()) {
+      return;
     }
+    const auto entry = found->second;
+    if (on_server == OnServer::kMaybe) {
+      evicted_.push_back(std::move(entry->statement.name));
+    }
+    by_sql_.erase(found);
+    entries_.erase(entry);
   }
 
   /// Forgets all; their names go to evicted().
