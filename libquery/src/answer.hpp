@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -22,6 +23,9 @@ class StaleStatement : public SqlError {
  public:
   using SqlError::SqlError;
 };
+
+/// How long the server may take to come to the end of a round that has failed.
+inline constexpr std::chrono::milliseconds kDrainGrace{5000};
 
 /// The dialogue that runs one statement, or a batch of them, and takes in what comes back.
 ///
