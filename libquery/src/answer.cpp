@@ -126,8 +126,8 @@ void Answer::take_description(const PGresult* result, std::size_t index) {
     const Oid type = PQparamtype(result, i);
     const TypeInfo info = type_info(type);
     if (info.is_array) {
-      targets.push_back(info.kind == ValueKind::kJson ? JsonTarget::kArrayOfJson
-                                                      : JsonTarget::kArray);
+      const bool of_json = info.kind == ValueKind::kJson || info.kind == ValueKind::kJsonb;
+      targets.push_back(of_json ? JsonTarget::kArrayOfJson : JsonTarget::kArray);
     } else {
       targets.push_back(JsonTarget::kText);
       if (info.name.empty()) {

@@ -70,6 +70,9 @@ auto diagnostics_of(const PGresult* result) -> Diagnostics {
 
 auto ends_connection(const Diagnostics& diagnostics) noexcept -> bool {
   const std::string& state = diagnostics.sqlstate;
+  if (diagnostics.severity == "ERROR") {
+    return false;  // too few parameters (08P01), or a function that raises a code of its choice
+  }
   return diagnostics.severity == "FATAL" || diagnostics.severity == "PANIC" ||
          state.starts_with("08") || state.starts_with("57P") || state == "25P03" ||
          state == "25P04";

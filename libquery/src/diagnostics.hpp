@@ -13,7 +13,8 @@ namespace query::detail {
 [[nodiscard]] auto diagnostics_of(const PGresult* result) -> Diagnostics;
 
 /// Whether an error with this severity and SQLSTATE ends the connection, even though libpq may
-/// not have noticed yet: FATAL, PANIC, class 08, 57P01…57P05, 25P03, 25P04.
+/// not have noticed yet: FATAL and PANIC do, an ERROR never does, and below it (the notice of a
+/// server that goes down) class 08, 57P01…57P05, 25P03 and 25P04 do.
 [[nodiscard]] auto ends_connection(const Diagnostics& diagnostics) noexcept -> bool;
 
 /// libpq's message without its line ends; never empty.
