@@ -139,17 +139,14 @@ auto read_answer(Interruption& interruption, const Start& start) -> py::tuple {
 auto read_batch(Interruption& interruption, const Start& start) -> py::list {
   Owned<Rows> rows("batch");
   py::list answers;
-  bool more = true;
-  bool started = false;
+  bool more = false;
+  interruption.run([&] {
+    rows.emplace(std::make_unique<Rows>(start()));
+    more = rows.get().at_statement();
+  });
   while (more) {
     Answer answer;
-    interruption.run([&] {
-      if (!started) {
-        started = true;
-        rows.emplace(std::make_unique<Rows>(start()));
-      }
-      answer.fetch(rows.get());
-    });
+    interruption.run([&] { answer.fetch(rows.get()); });
     finish(answer, rows, interruption);
     answers.append(answer.take());
     interruption.run([&] { more = rows.get().next_statement(); });

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -141,6 +142,8 @@ auto statements_of(py::handle statements) -> std::vector<Statement> {
     } catch (const py::type_error& error) {
       throw py::type_error("statement " + std::to_string(result.size()) + ": " + error.what());
     } catch (const py::value_error& error) {
+      throw py::value_error("statement " + std::to_string(result.size()) + ": " + error.what());
+    } catch (const std::invalid_argument& error) {
       throw py::value_error("statement " + std::to_string(result.size()) + ": " + error.what());
     }
   }

@@ -59,8 +59,6 @@ auto params_of(py::handle values) -> Params {
       throw py::type_error(where() + error.what());
     } catch (const py::value_error& error) {
       throw py::value_error(where() + error.what());
-    } catch (const std::invalid_argument& error) {
-      throw py::value_error(where() + error.what());
     }
   }
   return params;
