@@ -38,7 +38,7 @@ TEST_CASE("a name is never used twice, not even after its statement has gone",
       CHECK(names.insert(cache.insert(sql).name).second);
     }
     if (i % 10 == 9) {
-      cache.erase(sql);
+      cache.erase(sql, StatementCache::OnServer::kMaybe);
     }
     if (i % 33 == 32) {
       cache.clear();
@@ -59,14 +59,17 @@ TEST_CASE("the least recently used leaves, and a look-up is a use", "[statement_
   CHECK(cache.evicted() == std::vector<std::string>{b});
 }
 
-TEST_CASE("erase forgets without asking for a DEALLOCATE, clear asks for all",
-          "[statement_cache]") {
+TEST_CASE("what the server may hold is named when it is forgotten", "[statement_cache]") {
   StatementCache cache(4);
   cache.insert("refused");
-  cache.erase("refused");
-  cache.erase("never there");
+  cache.erase("refused", StatementCache::OnServer::kNo);
   CHECK(cache.find("refused") == nullptr);
   CHECK(cache.evicted().empty());
+  const std::string doubtful = cache.insert("doubtful").name;
+  cache.erase("doubtful", StatementCache::OnServer::kMaybe);
+  cache.erase("never there", StatementCache::OnServer::kMaybe);
+  CHECK(cache.evicted() == std::vector<std::string>{doubtful});
+  cache.evicted().clear();
   const std::set<std::string> names{cache.insert("a").name, cache.insert("b").name};
   cache.clear();
   CHECK(cache.size() == 0);
