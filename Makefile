@@ -1,0 +1,92 @@
+# make run and make test do everything from a fresh Debian 12 or 13 on; make help lists the rest.
+
+PORT ?= 8080
+ARGS ?=
+PRESET ?= release
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+VENV := build/venv
+JOBS := $(shell nproc)
+
+BUILD_PACKAGES := g++ cmake ninja-build pkg-config libpq-dev libcpp-httplib-dev libssl-dev \
+  libcli11-dev nlohmann-json3-dev postgresql
+TEST_PACKAGES := catch2 curl python3-dev python3-venv
+LINT_PACKAGES := clang-format clang-tidy shellcheck
+
+# Installs what of $(1) is missing, and asks for nothing when all is there.
+define install
+@missing=(); for package in $(1); do \
+  dpkg-query -Wf '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing+=($$package); \
+done; \
+if [ $${#missing[@]} -gt 0 ]; then \
+  echo "installing: $${missing[*]}"; \
+  $(SUDO) apt-get update -qq; \
+  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
+fi
+endef
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: run
+run: build ## Build, and start the server (PORT=8080, ARGS='--database ...')
+	exec build/release/server/query-server --listen 127.0.0.1:$(PORT) $(ARGS)
+
+.PHONY: build
+build: packages ## Build build/release/server/query-server
+	@cmake --preset release -DQUERY_BUILD_TESTS=OFF >/dev/null
+	@cmake --build --preset release --parallel $(JOBS)
+
+.PHONY: test
+test: packages test-packages ## Build, and run every test (PRESET=dev|release|asan|tsan|shared)
+	@cmake --preset $(PRESET) -DQUERY_BUILD_TESTS=ON >/dev/null
+	@cmake --build --preset $(PRESET) --parallel $(JOBS)
+	ctest --preset $(PRESET)
+
+.PHONY: asan
+asan: ## Run the tests under the address and undefined behaviour sanitizers
+	@$(MAKE) --no-print-directory test PRESET=asan
+
+.PHONY: tsan
+tsan: ## Run the tests under the thread sanitizer
+	@$(MAKE) --no-print-directory test PRESET=tsan
+
+.PHONY: shared
+shared: ## Run the tests with libquery as a shared library
+	@$(MAKE) --no-print-directory test PRESET=shared
+
+.PHONY: lint
+lint: packages test-packages lint-packages ## Check the form of everything
+	@PRESET=$(PRESET) JOBS=$(JOBS) .ci/lint
+
+.PHONY: format
+format: lint-packages ## Give the C++ and Python sources their form
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+	@tests/venv.sh $(VENV) && $(VENV)/bin/ruff check --fix -q . && $(VENV)/bin/ruff format -q .
+
+.PHONY: image
+image: test-packages ## Build the image and query it
+	tests/image/image_test.sh
+
+.PHONY: manifests
+manifests: test-packages ## Render and check the Kubernetes manifests
+	@tests/venv.sh $(VENV)
+	$(VENV)/bin/python -m pytest -q tests/kubernetes
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf build
+
+.PHONY: packages test-packages lint-packages
+packages:
+	$(call install,$(BUILD_PACKAGES))
+test-packages:
+	$(call install,$(TEST_PACKAGES))
+lint-packages:
+	$(call install,$(LINT_PACKAGES))
