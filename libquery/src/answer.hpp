@@ -112,7 +112,7 @@ class Answer {
   std::deque<Expected> expected_;
   std::size_t sent_ = 0;  // statements sent
   bool begun_ = false;
-  bool open_ = false;  // something may still come
+  bool open_ = false;                                 // something may still come
   std::optional<std::vector<JsonTarget>> described_;  // where there is no statement cache
 
   std::vector<Column> columns_;

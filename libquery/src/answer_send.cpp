@@ -57,7 +57,7 @@ class BoundValues {
     }
     try {
       const auto elements = (*targets)[index] == JsonTarget::kArrayOfJson ? ArrayElements::kJson
-                                                                           : ArrayElements::kValues;
+                                                                          : ArrayElements::kValues;
       return converted_.emplace_back(to_array_literal(value.text, elements)).c_str();
     } catch (const std::invalid_argument& error) {
       throw std::invalid_argument("parameter $" + std::to_string(index + 1) + ": " + error.what());

@@ -17,8 +17,8 @@ void Answer::fail(const PGresult* result) {
   const auto [step, statement] = expected_.front();
   Diagnostics diagnostics = diagnostics_of(result);
   const std::string_view source = diagnostics.source_function;
-  const bool ours_is_gone = diagnostics.sqlstate == "26000" &&
-                            diagnostics.message.find("\"query_") != std::string::npos;
+  const bool ours_is_gone =
+      diagnostics.sqlstate == "26000" && diagnostics.message.find("\"query_") != std::string::npos;
   const bool outdated = diagnostics.sqlstate == "0A000" && source == "RevalidateCachedQuery";
 
   forget_unconfirmed(StatementCache::OnServer::kNo);
@@ -47,8 +47,9 @@ void Answer::fail(const PGresult* result) {
     diagnostics = {.severity = "ERROR",
                    .sqlstate = "2D000",
                    .message = "a statement of a batch must not end the batch's transaction",
-                   .detail = "What ran before it was committed or rolled back by it; "
-                             "the statements behind it did not run.",
+                   .detail =
+                       "What ran before it was committed or rolled back by it; "
+                       "the statements behind it did not run.",
                    .hint = "Leave BEGIN, COMMIT and ROLLBACK out of a batch."};
   }
   std::optional<std::size_t> index;

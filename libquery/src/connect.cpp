@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 #include <memory>
-#include <stdexcept>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>

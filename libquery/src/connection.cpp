@@ -42,8 +42,8 @@ auto begin_command(const TransactionOptions& options) -> std::string {
 
 auto stream(const std::shared_ptr<Lease>& lease, const Statement& statement,
             const QueryOptions& options) -> Rows {
-  auto answer = std::make_unique<Answer>(
-      lease, statement, options.read_only ? "BEGIN READ ONLY" : "", options);
+  auto answer = std::make_unique<Answer>(lease, statement,
+                                         options.read_only ? "BEGIN READ ONLY" : "", options);
   answer->start();
   return Rows(std::move(answer));
 }
@@ -84,9 +84,9 @@ auto Connection::query_batch(std::span<const Statement> statements,
     -> Rows {
   TransactionOptions begin = transaction;
   begin.read_only = begin.read_only || options.read_only;
-  auto answer = std::make_unique<Answer>(
-      lease_, std::vector<Statement>(statements.begin(), statements.end()), begin_command(begin),
-      options);
+  auto answer =
+      std::make_unique<Answer>(lease_, std::vector<Statement>(statements.begin(), statements.end()),
+                               begin_command(begin), options);
   answer->start();
   return Rows(std::move(answer));
 }

@@ -26,8 +26,7 @@ auto field(const PGresult* result, int code) -> std::string {
 auto number(const PGresult* result, int code) -> std::optional<int> {
   const char* text = PQresultErrorField(result, code);
   int value = 0;
-  if (text == nullptr ||
-      std::from_chars(text, text + std::strlen(text), value).ec != std::errc{}) {
+  if (text == nullptr || std::from_chars(text, text + std::strlen(text), value).ec != std::errc{}) {
     return std::nullopt;
   }
   return value;

@@ -88,7 +88,8 @@ auto is_digit(char c) -> bool { return c >= '0' && c <= '9'; }
 
 /// NaN, Infinity and -Infinity are the only number texts that JSON cannot hold.
 auto is_json_number(std::string_view text) -> bool {
-  return !text.empty() && (is_digit(text[0]) || (text[0] == '-' && text.size() > 1 && is_digit(text[1])));
+  return !text.empty() &&
+         (is_digit(text[0]) || (text[0] == '-' && text.size() > 1 && is_digit(text[1])));
 }
 
 void append_number(Buffer& out, std::string_view text, bool quoted) {
@@ -116,7 +117,8 @@ void append_timestamp(Buffer& out, std::string_view text, bool with_zone) {
   rest.remove_suffix(era.size());
   out.append(rest);
   // A zone of whole hours, +05, gets its minutes.
-  if (with_zone && rest.size() >= 3 && (rest[rest.size() - 3] == '+' || rest[rest.size() - 3] == '-')) {
+  if (with_zone && rest.size() >= 3 &&
+      (rest[rest.size() - 3] == '+' || rest[rest.size() - 3] == '-')) {
     out.append(":00");
   }
   out.append(era);

@@ -192,8 +192,9 @@ static_assert(std::is_sorted(kTypes.begin(), kTypes.end(),
 }  // namespace
 
 auto type_info(Oid oid) noexcept -> TypeInfo {
-  const auto* const found = std::lower_bound(
-      kTypes.begin(), kTypes.end(), oid, [](const TypeInfo& type, Oid key) { return type.oid < key; });
+  const auto* const found =
+      std::lower_bound(kTypes.begin(), kTypes.end(), oid,
+                       [](const TypeInfo& type, Oid key) { return type.oid < key; });
   return found != kTypes.end() && found->oid == oid ? *found : TypeInfo{.oid = oid};
 }
 

@@ -161,6 +161,8 @@ void Session::reset() {
   while (PGnotify* notification = PQnotifies(connection_.get())) {
     PQfreemem(notification);
   }
+  last_words_.clear();  // a user may have raised them
+  last_words_sqlstate_.clear();
   (void)PQflush(connection_.get());
 }
 

@@ -24,8 +24,8 @@ void wait(int socket, short events, const Patience& patience) {
   for (;;) {
     milliseconds slice = patience.interrupted != nullptr ? kInterruptInterval : kLongest;
     if (patience.deadline != never) {
-      const auto left = std::chrono::ceil<milliseconds>(patience.deadline -
-                                                        std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::ceil<milliseconds>(patience.deadline - std::chrono::steady_clock::now());
       slice = std::clamp(left, milliseconds(0), slice);
     }
     pollfd entry{.fd = socket, .events = events, .revents = 0};

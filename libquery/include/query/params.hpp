@@ -37,8 +37,7 @@ class QUERY_EXPORT Params {
   auto add(std::nullptr_t) -> Params&;  ///< NULL
   auto add(std::same_as<bool> auto value) -> Params& { return add_text(value ? "true" : "false"); }
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  auto add(T value) -> Params& {
+  requires(!std::same_as<T, bool>) auto add(T value) -> Params& {
     return add_text(std::to_string(value));
   }
   auto add(double value) -> Params&;  ///< shortest text that reads back the same; NaN, Infinity
@@ -54,8 +53,7 @@ class QUERY_EXPORT Params {
 
   /// A one-dimensional array; std::optional elements may be NULL.
   template <class T>
-    requires(!std::same_as<T, std::byte>)
-  auto add(const std::vector<T>& array) -> Params& {
+  requires(!std::same_as<T, std::byte>) auto add(const std::vector<T>& array) -> Params& {
     Params elements;
     for (const T& element : array) {
       elements.add(element);

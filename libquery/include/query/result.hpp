@@ -71,11 +71,12 @@ extern template auto Block::get<std::string>(std::size_t, std::size_t) const
 
 /// A whole answer in memory: what Connection::execute and Connection::batch return.
 struct Result {
-  std::vector<Column> columns;          ///< empty for a statement that returns no rows
-  std::vector<Block> blocks;            ///< the rows, in order
-  std::string command;                  ///< SELECT, INSERT, CREATE TABLE …
-  std::optional<std::uint64_t> affected;  ///< rows returned or changed; empty where that has no sense
-  bool truncated = false;               ///< QueryOptions::max_rows cut it
+  std::vector<Column> columns;  ///< empty for a statement that returns no rows
+  std::vector<Block> blocks;    ///< the rows, in order
+  std::string command;          ///< SELECT, INSERT, CREATE TABLE …
+  std::optional<std::uint64_t>
+      affected;            ///< rows returned or changed; empty where that has no sense
+  bool truncated = false;  ///< QueryOptions::max_rows cut it
 
   /// How many rows the blocks hold.
   [[nodiscard]] auto rows() const noexcept -> std::size_t {
