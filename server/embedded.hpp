@@ -10,15 +10,9 @@
 
 #include "child.hpp"
 #include "embedded_binaries.hpp"
-#include "http_socket.hpp"
+#include "embedded_directory.hpp"
 
 namespace query::server {
-
-/// Why the embedded PostgreSQL cannot run, in words for a person.
-class EmbeddedError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 struct EmbeddedOptions {
   std::string postgres_bin;
@@ -41,10 +35,8 @@ class EmbeddedPostgres {
   [[nodiscard]] auto conninfo() const -> std::string { return conninfo_for("app", "app"); }
   [[nodiscard]] auto pid() const noexcept -> pid_t { return pid_; }
   [[nodiscard]] auto version() const noexcept -> int { return binaries_.major; }
-  [[nodiscard]] auto directory() const -> std::string { return directory_.string(); }
-  [[nodiscard]] auto log_file() const -> std::string {
-    return (directory_ / "postgres.log").string();
-  }
+  [[nodiscard]] auto directory() const -> std::string { return directory_.path().string(); }
+  [[nodiscard]] auto log_file() const -> std::string { return directory_.log_file(); }
 
   /// Whether it has ended without being asked to.
   [[nodiscard]] auto exited() -> bool;
@@ -53,29 +45,18 @@ class EmbeddedPostgres {
   void stop() noexcept;
 
  private:
-  void choose_directory();
-  void take_directory(const Pause& pause);
   void choose_binaries(const Pause& pause);
   void make_data(const Pause& pause);
   void wait_for_predecessor(const Pause& pause) const;
-  void choose_socket_directory();
   void start();
   void wait_until_ready(const Pause& pause);
   void make_role() const;
-
-  [[nodiscard]] auto data() const -> std::filesystem::path { return directory_ / "data"; }
-  void make_private_directory(const std::filesystem::path& path) const;
-  [[nodiscard]] auto open_log() const -> Descriptor;
-  [[nodiscard]] auto log_tail() const -> std::string;
   [[nodiscard]] auto conninfo_for(const std::string& user, const std::string& database) const
       -> std::string;
 
   EmbeddedOptions options_;
   std::optional<Account> account_;
-  std::filesystem::path directory_;
-  std::filesystem::path socket_directory_;
-  bool temporary_socket_directory_ = false;
-  Descriptor lock_;
+  EmbeddedDirectory directory_;
   PostgresBinaries binaries_;
   pid_t pid_ = -1;
 };

@@ -3,11 +3,8 @@
 #include <httplib.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <exception>
 #include <query/buffer.hpp>
 #include <stdexcept>
@@ -16,6 +13,7 @@
 #include <utility>
 #include <variant>
 
+#include "http_exchange.hpp"
 #include "http_head.hpp"
 #include "http_refuse.hpp"
 #include "http_route.hpp"
@@ -28,75 +26,11 @@ namespace query::server {
 namespace {
 
 constexpr int kBacklog = 1024;
-constexpr std::size_t kChunk = std::size_t{64} << 10;
-/// Up to this much of a refused request's body is read so that its connection can go on.
-constexpr std::uint64_t kWorthReading = std::uint64_t{256} << 10;
 /// How long a refused client may take to see its answer where nothing more is expected of it.
 constexpr std::chrono::milliseconds kFarewell{2000};
 
-/// One request on its way through.
-struct Exchange {
-  Socket& socket;
-  Head head;
-  Deadline arrival;
-  Deadline read_deadline;
-  std::string id;
-  Fields fields;         ///< header fields that every answer carries
-  bool close = false;    ///< the connection ends with this answer
-  bool cut_off = false;  ///< the answer was ended in its midst
-  int status = 0;
-  std::uint64_t rows = 0;
-  std::string code = {};
-  std::string detail = {};
-};
-
 /// The request that this thread is serving: cpp-httplib's handlers have no room for it.
 thread_local Exchange* current = nullptr;
-
-void note(Exchange& exchange, const Reply& reply) {
-  exchange.status = reply.status;
-  exchange.rows = reply.rows;
-  exchange.code = reply.code;
-  exchange.detail = reply.detail;
-}
-
-/// A chunk of a chunked body, straight from where it was made.
-auto write_chunk(Socket& socket, std::string_view bytes) -> bool {
-  std::array<char, 20> size{};
-  const auto [end, error] = std::to_chars(size.data(), size.data() + 16, bytes.size(), 16);
-  const std::string_view digits(size.data(), static_cast<std::size_t>(end - size.data()));
-  return socket.write(digits) && socket.write("\r\n") && socket.write(bytes) &&
-         socket.write("\r\n");
-}
-
-/// Sends a large result while it is made; false where it could not be completed.
-auto send_rest(Exchange& exchange, Reply& reply) -> bool {
-  const bool chunked = !exchange.head.http_1_0;
-  const auto put = [&](std::string_view bytes) {
-    return chunked ? write_chunk(exchange.socket, bytes) : exchange.socket.write(bytes);
-  };
-  try {
-    bool written = put(reply.body);
-    reply.body = {};
-    Buffer buffer;
-    for (bool more = true; more && written;) {
-      buffer.clear();
-      more = reply.rest->read(buffer, kChunk);
-      written = buffer.empty() || put(buffer.view());
-    }
-    exchange.rows = reply.rest->row_count();
-    if (!written) {
-      exchange.code = "client_gone";
-    }
-    return written;
-  } catch (...) {
-    exchange.rows = reply.rest->row_count();
-    const Reply error = Service::late_error(std::current_exception());
-    exchange.code = exchange.socket.client_gone() ? "client_gone" : error.code;
-    exchange.detail = error.detail;
-    return false;
-  }
-}
 
 /// Hands a reply to cpp-httplib.
 void give(Exchange& exchange, httplib::Response& response, Reply reply) {
@@ -323,83 +257,11 @@ class HttpServer::Front final : public httplib::Server {
       }
     }
     (void)socket.flush();
-    log(exchange, remote, sent_before);
+    log_exchange(exchange, remote, sent_before);
     if (linger && !exchange.cut_off) {
       socket.close_gently(after(exchange.head.has_body() ? options_.read_timeout : kFarewell));
     }
     return !exchange.close && socket.flush();
-  }
-
-  /// Reads until the head is whole; false where the connection ended instead.
-  static auto receive_head(Exchange& exchange, std::optional<HeadRefusal>& refusal) -> bool {
-    Socket& socket = exchange.socket;
-    while (true) {
-      // Some old clients send an empty line behind a body.
-      while (socket.buffered().starts_with("\r\n")) {
-        socket.consume(2);
-      }
-      const std::string_view input = socket.buffered();
-      const std::size_t end = find_head_end(input);
-      if (end != std::string_view::npos) {
-        refusal = parse_head(input.substr(0, end), exchange.head);
-        socket.consume(end);
-        return true;
-      }
-      if (input.size() > kLongestHead) {
-        refusal = HeadRefusal{431, "headers_too_large", "the request's head is too large"};
-        return true;
-      }
-      switch (socket.fill(exchange.read_deadline)) {
-        case Socket::Input::kData:
-          if (std::chrono::steady_clock::now() < exchange.read_deadline) {
-            break;
-          }
-          [[fallthrough]];  // a trickle is no excuse
-        case Socket::Input::kTimeout:
-          refusal = HeadRefusal{408, "request_timeout", "the request did not arrive in its time"};
-          return true;
-        case Socket::Input::kEnd:
-        case Socket::Input::kStopped:
-          return false;
-      }
-    }
-  }
-
-  /// Answers without cpp-httplib.
-  static void answer(Exchange& exchange, const Reply& reply) {
-    note(exchange, reply);
-    Fields fields = exchange.fields;
-    if (exchange.close) {
-      fields.emplace_back("Connection", "close");
-    }
-    exchange.socket.write(plain_response(reply, fields, exchange.head.method == "HEAD"));
-  }
-
-  /// Answers a request whose body is of no interest; false where the body is still to come.
-  static auto pass_over_body(Exchange& exchange, const Reply& reply) -> bool {
-    const Head& head = exchange.head;
-    const bool worth_reading =
-        !head.chunked && !head.expects_continue && head.content_length.value_or(0) <= kWorthReading;
-    if (head.has_body() && !worth_reading) {
-      exchange.close = true;
-    }
-    answer(exchange, reply);
-    return worth_reading ? skip(exchange, head.content_length.value_or(0)) : !head.has_body();
-  }
-
-  static auto skip(Exchange& exchange, std::uint64_t count) -> bool {
-    std::array<char, 4096> bytes;
-    while (count > 0) {
-      const std::size_t read = exchange.socket.read(
-          bytes.data(), static_cast<std::size_t>(std::min<std::uint64_t>(count, bytes.size())),
-          exchange.read_deadline);
-      if (read == 0) {
-        exchange.close = true;
-        return false;
-      }
-      count -= read;
-    }
-    return true;
   }
 
   /// Lets cpp-httplib serve the request; false where some of its body is still to come.
@@ -416,23 +278,6 @@ class HttpServer::Front final : public httplib::Server {
       exchange.socket.reset();  // without chunks nothing else tells a cut from an end
     }
     return exchange.head.chunked ? !exchange.close : stream.body_left() == 0;
-  }
-
-  void log(const Exchange& exchange, const std::string& remote, std::uint64_t sent_before) const {
-    Served served;
-    served.request_id = exchange.id;
-    served.remote = remote;
-    served.method = exchange.head.method;
-    served.path = exchange.head.path;
-    served.status = exchange.status;
-    served.duration = std::chrono::duration_cast<std::chrono::microseconds>(
-        std::chrono::steady_clock::now() - exchange.arrival);
-    served.bytes = exchange.socket.sent() - sent_before;
-    served.rows = exchange.rows;
-    served.code = exchange.code;
-    served.detail = exchange.detail;
-    served.cut_off = exchange.cut_off;
-    log_served(served);
   }
 
   /// The answer to a connection beyond the limit. The probes are answered even then: a server

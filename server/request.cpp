@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "json_text.hpp"
+#include "request_members.hpp"
 #include "suggest.hpp"
 
 namespace query::server {
@@ -25,43 +25,6 @@ constexpr std::array<std::string_view, 9> kMembers = {"sql",       "params",    
                                                       "rows",      "numbers",   "timeout_ms",
                                                       "read_only", "isolation", "max_rows"};
 constexpr std::array<std::string_view, 2> kBatchMembers = {"sql", "params"};
-
-constexpr std::array<std::pair<std::string_view, Isolation>, 3> kIsolations = {
-    {{"read committed", Isolation::kReadCommitted},
-     {"repeatable read", Isolation::kRepeatableRead},
-     {"serializable", Isolation::kSerializable}}};
-
-/// One token that is a whole value, or the opening of an array or object.
-struct Token {
-  enum class Kind : std::uint8_t { kNull, kBool, kInteger, kFloat, kString, kArray, kObject };
-  Kind kind;
-  std::string_view text;  ///< a number exactly as written, a string's content, true or false
-
-  [[nodiscard]] auto named() const -> std::string {
-    switch (kind) {
-      case Kind::kNull:
-        return "null";
-      case Kind::kBool:
-        return "a boolean";
-      case Kind::kInteger:
-      case Kind::kFloat:
-        return "the number " + std::string(text.substr(0, 40));
-      case Kind::kString:
-        return "a string";
-      case Kind::kArray:
-        return "an array";
-      case Kind::kObject:
-        return "an object";
-    }
-    return {};
-  }
-};
-
-void refuse_nul(std::string_view text, const std::string& where) {
-  if (text.find('\0') != std::string_view::npos) {
-    throw BadRequest(where + " contains U+0000, which PostgreSQL cannot store in a text");
-  }
-}
 
 /// Takes the tokens of a request body in order, without ever holding it as a tree.
 class BodyReader final : public nlohmann::json_sax<Json> {
@@ -247,7 +210,7 @@ class BodyReader final : public nlohmann::json_sax<Json> {
     return "batch[" + std::to_string(request_.statements.size()) + "]";
   }
 
-  [[nodiscard]] auto param_name() -> std::string {
+  auto param_name() -> std::string {
     return (params_return_ == At::kItem ? item_name() + "." : std::string()) + "params[" +
            std::to_string(draft().params->size()) + "]";
   }
@@ -329,91 +292,23 @@ class BodyReader final : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  // The members of the request itself.
-
-  [[noreturn]] void wrong(const Token& token, std::string_view right) const {
-    const std::string prefix = at_ == At::kItem ? item_name() + "." : std::string();
-    throw BadRequest("\"" + prefix + std::string(key_) + "\" must be " + std::string(right) +
-                     ", not " + token.named());
-  }
-
   auto member(const Token& token) -> bool {
+    const std::string name =
+        (at_ == At::kItem ? item_name() + "." : std::string()) + std::string(key_);
     if (key_ == "sql") {
       if (token.kind != Token::Kind::kString) {
-        wrong(token, "a string");
+        refuse_type(name, token, "a string");
       }
-      refuse_nul(token.text, at_ == At::kItem ? item_name() + ".sql" : "\"sql\"");
+      refuse_nul(token.text, "\"" + name + "\"");
       (at_ == At::kItem ? item_ : top_).sql = std::string(token.text);
     } else if (key_ == "params") {
-      wrong(token, "an array of values for $1, $2 …");
+      refuse_type(name, token, "an array of values for $1, $2 …");
     } else if (key_ == "batch") {
-      wrong(token, R"(an array of {"sql": …, "params": […]})");
-    } else if (key_ == "rows") {
-      request_.rows = one_of(token, "objects", JsonOptions::RowShape::kObjects, "arrays",
-                             JsonOptions::RowShape::kArrays);
-    } else if (key_ == "numbers") {
-      request_.numbers = one_of(token, "exact", JsonOptions::Numbers::kExact, "string",
-                                JsonOptions::Numbers::kString);
-    } else if (key_ == "timeout_ms") {
-      request_.timeout = std::chrono::milliseconds(whole_number(token, 1));
-    } else if (key_ == "max_rows") {
-      request_.max_rows = static_cast<std::uint64_t>(whole_number(token, 0));
-    } else if (key_ == "read_only") {
-      if (token.kind != Token::Kind::kBool) {
-        wrong(token, "true or false");
-      }
-      request_.read_only = token.text == "true";
-    } else if (key_ == "isolation") {
-      request_.isolation = isolation(token);
+      refuse_type(name, token, R"(an array of {"sql": …, "params": […]})");
+    } else {
+      set_option(request_, key_, token);
     }
     return true;
-  }
-
-  template <class T>
-  auto one_of(const Token& token, std::string_view a, T if_a, std::string_view b, T if_b) const
-      -> T {
-    if (token.kind == Token::Kind::kString && (token.text == a || token.text == b)) {
-      return token.text == a ? if_a : if_b;
-    }
-    const std::string right = "\"" + std::string(a) + "\" or \"" + std::string(b) + "\"";
-    if (token.kind != Token::Kind::kString) {
-      wrong(token, right);
-    }
-    std::string quoted;
-    append_json_string(quoted, token.text.substr(0, 100));
-    throw BadRequest("\"" + std::string(key_) + "\" must be " + right + ", not " + quoted);
-  }
-
-  auto whole_number(const Token& token, std::int64_t least) const -> std::int64_t {
-    constexpr std::int64_t kMost = std::int64_t{1} << 53;  // what every JSON writer can write
-    const std::string right = "a whole number, at least " + std::to_string(least);
-    if (token.kind != Token::Kind::kInteger) {
-      wrong(token, right);
-    }
-    if (token.text.size() > 16) {
-      wrong(token, right + " and at most " + std::to_string(kMost));
-    }
-    const std::int64_t number = std::stoll(std::string(token.text));
-    if (number < least) {
-      wrong(token, right);
-    }
-    return std::min(number, kMost);
-  }
-
-  auto isolation(const Token& token) const -> Isolation {
-    if (token.kind == Token::Kind::kString) {
-      for (const auto& [name, level] : kIsolations) {
-        if (token.text == name) {
-          return level;
-        }
-      }
-      std::string quoted;
-      append_json_string(quoted, token.text.substr(0, 100));
-      throw BadRequest(
-          R"("isolation" must be "read committed", "repeatable read" or "serializable", not )" +
-          quoted);
-    }
-    wrong(token, R"("read committed", "repeatable read" or "serializable")");
   }
 
   QueryRequest request_;

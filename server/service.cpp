@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <limits>
 #include <query/buffer.hpp>
 #include <query/error.hpp>
 #include <query/json.hpp>
