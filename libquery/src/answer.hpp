@@ -90,6 +90,7 @@ class Answer {
   [[noreturn]] void refuse_copy();
   [[noreturn]] void give_up(const OutOfPatience& end);
   auto cancel_and_drain() noexcept -> bool;
+  auto receive_cancelling(Deadline grace) -> ResultHandle;
   void abandon_round() noexcept;
   void forget_unconfirmed(StatementCache::OnServer on_server);
   void leave_transaction();

@@ -1,4 +1,6 @@
 // How an Answer ends when it does not end well: errors, deadlines, readers that leave.
+#include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +12,7 @@ namespace query::detail {
 namespace {
 
 constexpr std::chrono::milliseconds kCancelGrace{500};
+constexpr std::chrono::milliseconds kCancelAgain{50};
 
 }  // namespace
 
@@ -83,6 +86,21 @@ void Answer::give_up(const OutOfPatience& end) {
                         undone ? Outcome::kNothingSent : Outcome::kUnknown);
 }
 
+/// The next result of a cancelled round. PostgreSQL forgets a cancel that arrives before it has read
+/// the Execute message (while it still plans, or loads its JIT compiler), hence once more and more.
+auto Answer::receive_cancelling(Deadline grace) -> ResultHandle {
+  for (;;) {
+    try {
+      return session().receive(Patience(std::min(grace, after(kCancelAgain))));
+    } catch (const OutOfPatience&) {
+      if (std::chrono::steady_clock::now() >= grace) {
+        throw;
+      }
+      (void)session().cancel_target()->cancel(grace);
+    }
+  }
+}
+
 /// Cancels what runs and reads the round to its end. True if the server confirmed the cancel, so
 /// that nothing of the statement remains. The session is in doubt where the end did not come.
 auto Answer::cancel_and_drain() noexcept -> bool {
@@ -91,10 +109,10 @@ auto Answer::cancel_and_drain() noexcept -> bool {
     in_rows_ = false;
     pending_.reset();
     forget_unconfirmed(StatementCache::OnServer::kMaybe);
-    (void)session().cancel_target()->cancel(after(kCancelGrace));
-    const Patience grace(after(kCancelGrace));
+    const Deadline grace = after(kCancelGrace);
+    (void)session().cancel_target()->cancel(grace);
     for (;;) {
-      const ResultHandle result = session().receive(grace);
+      const ResultHandle result = receive_cancelling(grace);
       const ExecStatusType status = result ? PQresultStatus(result.get()) : PGRES_COMMAND_OK;
       if (status == PGRES_PIPELINE_SYNC) {
         break;
