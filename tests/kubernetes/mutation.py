@@ -1,4 +1,4 @@
-"""One thing broken in the objects, and what the rule has to say to it; and how to reach the thing."""
+"""One thing broken in the objects, what a rule has to say to it, and how to reach the thing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Renders an overlay as `kubectl apply -k` would, with the example secrets in place of real ones."""
+"""Renders an overlay as `kubectl apply -k` would, with the example secrets for real ones."""
 
 import shutil
 import subprocess

@@ -1,6 +1,6 @@
 """Every object is what its API says, with no member that the API does not know."""
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 from objects import Objects
 from render import OVERLAYS
