@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from observer import Observer
 
 import libquery
 
@@ -40,25 +41,6 @@ def table(pool: libquery.Pool) -> Iterator[str]:
 
 
 @pytest.fixture
-def sleeping(dsn: str) -> Iterator["Sleeping"]:
-    with libquery.Pool(dsn, max_size=1) as observer:
-        yield Sleeping(observer)
-
-
-class Sleeping:
-    """Looks at what other sessions run, from a session of its own."""
-
-    def __init__(self, observer: libquery.Pool) -> None:
-        self._observer = observer
-
-    def pids(self, marker: str) -> list[int]:
-        """The backends that run a statement with `marker` in its text."""
-        rows = self._observer.query(
-            "select pid from pg_stat_activity where state = 'active' "
-            "and pid <> pg_backend_pid() and query like '%' || $1 || '%'",
-            [marker],
-        )
-        return [pid for (pid,) in rows]
-
-    def terminate(self, pid: int) -> None:
-        self._observer.query("select pg_terminate_backend($1)", [pid])
+def observer(dsn: str) -> Iterator[Observer]:
+    with libquery.Pool(dsn, max_size=1) as pool:
+        yield Observer(pool)

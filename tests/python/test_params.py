@@ -58,7 +58,7 @@ ROUND_TRIPS: list[tuple[str, Any]] = [
     ("json[]", [{"a": [1]}, {}]),
     ("jsonb", {}),
     ("jsonb", []),
-    ("jsonb", {"a": [1, 2.5, None, True, {"b": "é\"\\\n\x01🐘"}], "": {}}),
+    ("jsonb", {"a": [1, 2.5, None, True, {"b": 'é"\\\n\x01🐘'}], "": {}}),
     ("jsonb", {"big": 12345678901234567890123, "small": -0.5}),
     ("json", [[], {}, [[]]]),
 ]
@@ -132,9 +132,7 @@ def test_params_are_never_sql(pool: libquery.Pool) -> None:
         ([[object()]], r"parameter \$2: cannot put a value of type 'object' into JSON"),
     ],
 )
-def test_a_wrong_type_names_its_parameter(
-    pool: libquery.Pool, value: Any, message: str
-) -> None:
+def test_a_wrong_type_names_its_parameter(pool: libquery.Pool, value: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         pool.query("select $1::text, $2::text", ["fine", value])
 

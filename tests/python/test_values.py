@@ -33,7 +33,7 @@ EXPECTED: list[tuple[str, Any]] = [
     ("1.10::numeric", Decimal("1.10")),
     ("'NaN'::numeric = 'NaN'::numeric", True),
     ("'Infinity'::numeric", Decimal("Infinity")),
-    ("(10::numeric ^ 60 + 0.5)", Decimal(10) ** 60 + Decimal("0.5")),
+    ("10::numeric ^ 60 + 0.5", Decimal("1" + "0" * 60 + ".5")),
     ("''::text", ""),
     ("'grüße 🐘 \"\\'::text", 'grüße 🐘 "\\'),
     ("'ab'::char(4)", "ab  "),
@@ -181,7 +181,7 @@ def test_domains_and_enums(pool: libquery.Pool) -> None:
 def test_arrays_of_any_text_equal_the_servers_json(pool: libquery.Pool) -> None:
     """The database itself is the oracle: what to_json says of an array is what we made of it."""
     random.seed(7)
-    alphabet = '{}",;\\ NULnul\t\n\'éß🐘a1'
+    alphabet = "{}\",;\\ NULnul\t\n'éß🐘a1"
     arrays = [
         [
             None if random.random() < 0.2 else "".join(random.choices(alphabet, k=random.randrange(8)))
