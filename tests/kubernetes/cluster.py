@@ -97,11 +97,10 @@ class Cluster:
             for path in (self.dir, *self.dir.rglob("*")):
                 os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
 
-    def run(
-        self, *command: str, timeout: float = 60, check: bool = True, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def start_process(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """As the server's user, with the container's environment."""
         root = os.geteuid() == 0
-        done = subprocess.run(
+        return subprocess.Popen(
             command,
             env={**self.environment, **environment},
             cwd="/",
@@ -109,11 +108,22 @@ class Cluster:
             group=self.owner.pw_gid if root else None,
             extra_groups=[] if root else None,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
-            check=False,
         )
+
+    def run(
+        self, *command: str, timeout: float = 60, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        process = self.start_process(*command, **environment)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate(timeout=10)
+            raise
+        done = subprocess.CompletedProcess(command, process.returncode, out, err)
         if check and done.returncode != 0:
             log = self.log.read_text()[-2000:] if self.log.exists() else ""
             message = f"{command[0]}: {done.stdout}{done.stderr}{log}"
@@ -188,3 +198,8 @@ class Cluster:
             self.stop()
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def probe(cluster: Cluster, name: str) -> int:
+    command = cluster.command(name)
+    return cluster.run(*command, check=False, PGPORT=str(cluster.port)).returncode

@@ -2,38 +2,11 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
+from cluster import Cluster, probe
 from objects import Objects
-
-
-@pytest.fixture(scope="module")
-def bootstrap(overlays: dict[str, Objects]) -> Iterator[tuple[Cluster, int]]:
-    """The cluster, and what its readiness probe said while it was initialised."""
-    cluster = Cluster(overlays["dev"])
-    try:
-        cluster.initdb()
-        cluster.start(bootstrap=True)
-        cluster.create()
-        ready = probe(cluster, "readinessProbe")
-        cluster.stop()
-        cluster.start()
-        yield cluster, ready
-    finally:
-        cluster.remove()
-
-
-@pytest.fixture
-def cluster(bootstrap: tuple[Cluster, int]) -> Cluster:
-    return bootstrap[0]
-
-
-def probe(cluster: Cluster, name: str) -> int:
-    command = cluster.command(name)
-    return cluster.run(*command, check=False, PGPORT=str(cluster.port)).returncode
 
 
 def as_app(cluster: Cluster, text: str) -> subprocess.CompletedProcess[str]:
@@ -183,22 +156,8 @@ def test_shutdown_does_not_wait_for_clients(overlays: dict[str, Objects]) -> Non
     try:
         cluster.initdb()
         cluster.start()
-        sleeper = subprocess.Popen(
-            [
-                "runuser",
-                "-u",
-                "postgres",
-                "--",
-                *cluster.psql("postgres"),
-                "-c",
-                "SELECT pg_sleep(60)",
-            ]
-            if cluster.owner.pw_name == "postgres"
-            else [*cluster.psql("postgres"), "-c", "SELECT pg_sleep(60)"],
-            stderr=subprocess.PIPE,
-            cwd="/",
-            text=True,
-        )
+        sleep = [*cluster.psql("postgres"), "-c", "SELECT pg_sleep(60)"]
+        sleeper = cluster.start_process(*sleep)
         try:
             active = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
             deadline = time.monotonic() + 20
