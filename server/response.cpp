@@ -20,7 +20,8 @@ struct StatusRule {
 /// PostgreSQL manual, appendix "PostgreSQL Error Codes". 400: the statement cannot succeed as it
 /// is; 403: not with these rights; 409: not in the present state of the data; 5xx: not its fault.
 constexpr std::array kStatusRules = {
-    StatusRule{"08", 503},     // connection exceptions
+    StatusRule{"08", 503},     // connection exceptions …
+    StatusRule{"08P01", 400},  // … but this one comes with a wrong number of parameters
     StatusRule{"09", 400},     // triggered action
     StatusRule{"0A", 400},     // feature not supported
     StatusRule{"0B", 400},     // transaction initiation

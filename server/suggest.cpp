@@ -54,6 +54,14 @@ auto nearest(std::string_view word, std::span<const std::string_view> known) -> 
       best_distance = d;
     }
   }
+  if (best.empty() && word.size() >= 4) {  // a word that was not written to its end
+    for (const std::string_view candidate : known) {
+      if (candidate.size() > word.size() &&
+          std::equal(word.begin(), word.end(), candidate.begin(), same)) {
+        return candidate;
+      }
+    }
+  }
   return best;
 }
 
