@@ -91,7 +91,7 @@ MUTATIONS = [
         "api_is_reached_by_its_clients_only",
         "open to all namespaces",
         "open to",
-        lambda o: api_policy(o)["ingress"][0]["from"][1].update(namespaceSelector={}),
+        lambda o: api_policy(o)["ingress"][0]["from"][0].update(namespaceSelector={}),
     ),
     Mutation(
         "api_is_reached_by_its_clients_only",

@@ -81,7 +81,7 @@ def api_is_reached_by_its_clients_only(objects: Objects) -> Iterator[str]:
     if not entries:
         yield "nobody reaches the API"
     for entry in entries:
-        if entry.get("from") != [{"podSelector": ACCESS}, {"namespaceSelector": ACCESS}]:
+        if entry.get("from") != [{"namespaceSelector": ACCESS}]:
             yield f"the API is open to {entry.get('from', 'everybody')}"
         if ports(entry) != {("TCP", "http")}:
             yield f"the API is open on {ports(entry) or 'every port'}"
