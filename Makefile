@@ -15,7 +15,9 @@ JOBS := $(shell nproc)
 
 BUILD_PACKAGES := g++ cmake ninja-build pkg-config libpq-dev libcpp-httplib-dev libssl-dev \
   libcli11-dev nlohmann-json3-dev postgresql
-TEST_PACKAGES := catch2 curl python3-dev python3-venv
+# kubectl renders the manifests; where a vendor's is installed, Debian's would clash with it.
+TEST_PACKAGES := catch2 curl python3-dev python3-venv \
+  $(if $(shell command -v kubectl),,kubernetes-client)
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
 # Installs what of $(1) is missing, and asks for nothing when all is there.
@@ -75,7 +77,7 @@ image: test-packages ## Build the image and query it
 	tests/image/image_test.sh
 
 .PHONY: manifests
-manifests: test-packages ## Render and check the Kubernetes manifests
+manifests: build test-packages ## Render and check the Kubernetes manifests
 	@tests/venv.sh $(VENV)
 	$(VENV)/bin/python -m pytest -q tests/kubernetes
 
