@@ -167,10 +167,14 @@ void Answer::begin_rows() {
   truncated_ = false;
   command_.clear();
   affected_.reset();
+  tag_.clear();
+  tag_count_.clear();
   in_rows_ = true;
   switch (status) {
 #ifdef LIBPQ_HAS_CHUNK_MODE
     case PGRES_TUPLES_CHUNK:
+      take_tag(result.get());
+      [[fallthrough]];
 #endif
     case PGRES_SINGLE_TUPLE:
       pending_.emplace(std::move(result));
@@ -185,17 +189,26 @@ void Answer::begin_rows() {
   }
 }
 
-/// Takes in the command tag: `SELECT 5`, `INSERT 0 3`, `CREATE TABLE`.
-void Answer::end_rows(const PGresult* result) {
-  in_rows_ = false;
+/// Takes in the command tag: `SELECT 5`, `INSERT 0 3`, `CREATE TABLE`. libpq writes it to an
+/// unfilled last chunk where there is one, and then leaves the empty result behind the chunks
+/// without.
+void Answer::take_tag(const PGresult* result) {
   // libpq's functions take a pointer to non-const and do not write.
   auto* tagged = const_cast<PGresult*>(result);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  const std::string_view tag = PQcmdStatus(tagged);
-  command_ = tag.substr(0, tag.find_first_of("0123456789"));
+  if (const std::string_view tag = PQcmdStatus(tagged); !tag.empty()) {
+    tag_ = tag;
+    tag_count_ = PQcmdTuples(tagged);
+  }
+}
+
+void Answer::end_rows(const PGresult* result) {
+  in_rows_ = false;
+  take_tag(result);
+  command_ = tag_.substr(0, tag_.find_first_of("0123456789"));
   while (!command_.empty() && command_.back() == ' ') {
     command_.pop_back();
   }
-  const std::string_view count = PQcmdTuples(tagged);
+  const std::string_view count = tag_count_;
   std::uint64_t number = 0;
   if (!count.empty() &&
       std::from_chars(count.data(), count.data() + count.size(), number).ec == std::errc{}) {
@@ -242,6 +255,8 @@ auto Answer::take_row() -> std::optional<Block> {
   switch (PQresultStatus(result.get())) {
 #ifdef LIBPQ_HAS_CHUNK_MODE
     case PGRES_TUPLES_CHUNK:
+      take_tag(result.get());
+      [[fallthrough]];
 #endif
     case PGRES_SINGLE_TUPLE:
       return Block(std::move(result));

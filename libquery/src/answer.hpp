@@ -80,6 +80,7 @@ class Answer {
   void take_step();
   void take_description(const PGresult* result, std::size_t index);
   void begin_rows();
+  void take_tag(const PGresult* result);
   void end_rows(const PGresult* result);
   auto take_row() -> std::optional<Block>;
   void truncate();
@@ -121,6 +122,8 @@ class Answer {
   bool at_statement_ = false;
   bool in_rows_ = false;
   std::uint64_t delivered_ = 0;
+  std::string tag_;        // as libpq gives it
+  std::string tag_count_;  // its row count
   std::string command_;
   std::optional<std::uint64_t> affected_;
   bool truncated_ = false;
