@@ -47,7 +47,9 @@ stop_docker() {
   kill "$docker_pid" 2>/dev/null || true
   timeout 60 tail --pid="$docker_pid" -f /dev/null || kill -KILL "$docker_pid" 2>/dev/null || true
   wait "$docker_pid" 2>/dev/null || true
-  rm -rf "$docker_run"
+  # It leaves the host network's namespace bound there.
+  umount "$docker_run"/exec/netns/* 2>/dev/null || true
+  rm -rf --one-file-system "$docker_run"
 }
 
 # Where apt itself gets Debian from; nothing where it has no such source.

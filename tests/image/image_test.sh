@@ -23,6 +23,7 @@ containers=()
 finish() {
   local code=$? name
   trap - EXIT
+  set +e
   for name in "${containers[@]}"; do
     if [ "$code" != 0 ] && [ "$code" != 77 ]; then
       echo "--- log of $name" >&2
