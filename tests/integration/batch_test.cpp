@@ -30,7 +30,8 @@ class World {
   auto operator=(const World&) -> World& = delete;
 
   auto content() -> std::string {
-    return witness.value("select coalesce(string_agg(a::text, ' ' order by a), '') from batch_test.t");
+    return witness.value(
+        "select coalesce(string_agg(a::text, ' ' order by a), '') from batch_test.t");
   }
 
   auto run(const Statements& statements, const TransactionOptions& transaction = {},
@@ -39,7 +40,8 @@ class World {
   }
 
   /// The error of a batch that must fail.
-  auto error_of(const Statements& statements, const TransactionOptions& transaction = {}) -> SqlError {
+  auto error_of(const Statements& statements, const TransactionOptions& transaction = {})
+      -> SqlError {
     try {
       (void)run(statements, transaction);
     } catch (const SqlError& error) {
@@ -61,8 +63,9 @@ auto insert(int a) -> Statement {
 
 TEST_CASE("all statements of a batch take effect together", "[batch]") {
   World world;
-  const auto results = world.run({insert(1), insert(2), "select count(*) from batch_test.t",
-                                  "update batch_test.t set a = a + 10", "create table batch_test.u ()"});
+  const auto results =
+      world.run({insert(1), insert(2), "select count(*) from batch_test.t",
+                 "update batch_test.t set a = a + 10", "create table batch_test.u ()"});
   REQUIRE(results.size() == 5);
   CHECK(results[0].get<int>(0, 0) == 1);
   CHECK(results[1].get<int>(0, 0) == 2);
@@ -164,9 +167,7 @@ TEST_CASE("a COMMIT cannot hide: not at the end, not before a failure, not in a 
     CHECK(world.error_of({"commit", insert(1)}).sqlstate() == "2D000");
     CHECK(world.content().empty());
   }
-  SECTION("as the only statement") {
-    CHECK(world.error_of({"rollback"}).sqlstate() == "2D000");
-  }
+  SECTION("as the only statement") { CHECK(world.error_of({"rollback"}).sqlstate() == "2D000"); }
   SECTION("followed by a new BEGIN") {
     const SqlError error = world.error_of({insert(1), "commit", "begin", insert(2)});
     CHECK(error.sqlstate() == "2D000");
@@ -185,8 +186,8 @@ TEST_CASE("a COMMIT cannot hide: not at the end, not before a failure, not in a 
   }
   SECTION("a session setting does not outwit the guard") {
     const SqlError error = world.error_of(
-        {"select set_config(name, setting, false) from pg_settings where name like '%guard%'", insert(1),
-         "commit", insert(2)});
+        {"select set_config(name, setting, false) from pg_settings where name like '%guard%'",
+         insert(1), "commit", insert(2)});
     CHECK(error.sqlstate() == "2D000");
     CHECK(world.content() == "1");
   }
@@ -196,8 +197,9 @@ TEST_CASE("a COMMIT cannot hide: not at the end, not before a failure, not in a 
 TEST_CASE("the guard's name cannot be guessed from the session", "[batch]") {
   // Who knew the savepoint's name could release it and make a new one outside the transaction.
   World world;
-  const SqlError error = world.error_of({insert(1), "commit", "begin", "savepoint g", "savepoint guard",
-                                         "savepoint query", "savepoint query_guard", insert(2)});
+  const SqlError error =
+      world.error_of({insert(1), "commit", "begin", "savepoint g", "savepoint guard",
+                      "savepoint query", "savepoint query_guard", insert(2)});
   CHECK(error.sqlstate() == "2D000");
   CHECK(world.content() == "1");
 }
@@ -207,7 +209,8 @@ TEST_CASE("a batch with savepoints of its own is whole or nothing", "[batch]") {
   // that such a batch is never half done.
   World world;
   const Statements kept{insert(1), "savepoint s", insert(2), "release savepoint s", insert(3)};
-  const Statements undone{insert(1), "savepoint s", insert(2), "rollback to savepoint s", insert(3)};
+  const Statements undone{insert(1), "savepoint s", insert(2), "rollback to savepoint s",
+                          insert(3)};
   for (const auto& [statements, content] : {std::pair(kept, "1 2 3"), std::pair(undone, "1 3")}) {
     world.witness.run("truncate batch_test.t");
     try {
@@ -243,8 +246,8 @@ TEST_CASE("a read-only batch cannot write and cannot become one that can", "[bat
            {"savepoint s", "set transaction read write", insert(1)},
            {"release savepoint s", insert(1)},
            {"rollback to savepoint s", "set transaction read write", insert(1)},
-           {"select set_config(name, setting, false) from pg_settings where name like '%guard%'", "commit",
-            insert(1)}}) {
+           {"select set_config(name, setting, false) from pg_settings where name like '%guard%'",
+            "commit", insert(1)}}) {
     CAPTURE(statements.at(0).sql, statements.size());
     CHECK_THROWS_AS(world.run(statements, read_only), SqlError);
     CHECK(world.content().empty());
@@ -260,10 +263,11 @@ TEST_CASE("a read-only batch cannot write and cannot become one that can", "[bat
 TEST_CASE("a batch runs in the isolation it asks for", "[batch]") {
   World world;
   const auto isolation_of = [&](const TransactionOptions& transaction) {
-    return world.run({"select current_setting('transaction_isolation') || ' ' || "
-                      "current_setting('transaction_read_only') || ' ' || "
-                      "current_setting('transaction_deferrable')"},
-                     transaction)
+    return world
+        .run({"select current_setting('transaction_isolation') || ' ' || "
+              "current_setting('transaction_read_only') || ' ' || "
+              "current_setting('transaction_deferrable')"},
+             transaction)
         .at(0)
         .get<std::string>(0, 0)
         .value();
@@ -272,7 +276,8 @@ TEST_CASE("a batch runs in the isolation it asks for", "[batch]") {
   CHECK(isolation_of({.isolation = Isolation::kReadCommitted}) == "read committed off off");
   CHECK(isolation_of({.isolation = Isolation::kRepeatableRead}) == "repeatable read off off");
   CHECK(isolation_of({.isolation = Isolation::kSerializable}) == "serializable off off");
-  CHECK(isolation_of({.isolation = Isolation::kSerializable, .read_only = true, .deferrable = true}) ==
+  CHECK(isolation_of(
+            {.isolation = Isolation::kSerializable, .read_only = true, .deferrable = true}) ==
         "serializable on on");
 }
 
@@ -308,7 +313,8 @@ TEST_CASE("a constraint that is checked at the COMMIT fails the batch without bl
           "[batch]") {
   World world;
   world.witness.run(
-      "create table batch_test.child (a int references batch_test.t deferrable initially deferred)");
+      "create table batch_test.child (a int references batch_test.t deferrable initially "
+      "deferred)");
   const SqlError error = world.error_of({insert(1), "insert into batch_test.child values (99)"});
   CHECK(error.sqlstate() == "23503");
   CHECK_FALSE(error.statement().has_value());
@@ -367,15 +373,17 @@ TEST_CASE("an error behind a large unread batch does not lock up either", "[batc
 TEST_CASE("a batch is one transaction in one round trip", "[batch]") {
   World world;
   // One transaction id, and nothing between the statements for which the server would have to wait.
-  const auto results = world.run({"select pg_current_xact_id()::text", "select pg_current_xact_id()::text",
-                                  "select now()::text", "select now()::text"});
+  const auto results =
+      world.run({"select pg_current_xact_id()::text", "select pg_current_xact_id()::text",
+                 "select now()::text", "select now()::text"});
   CHECK(results[0].get<std::string>(0, 0) == results[1].get<std::string>(0, 0));
   CHECK(results[2].get<std::string>(0, 0) == results[3].get<std::string>(0, 0));
 }
 
 TEST_CASE("a streamed batch goes from answer to answer", "[batch]") {
   World world;
-  const Statements statements{"select generate_series(1, 3) as n", insert(7), "select 'last' as word"};
+  const Statements statements{"select generate_series(1, 3) as n", insert(7),
+                              "select 'last' as word"};
   SECTION("reading everything") {
     auto rows = world.pool.query_batch(statements, {}, test::within());
     CHECK(rows.is_batch());
@@ -399,11 +407,12 @@ TEST_CASE("a streamed batch goes from answer to answer", "[batch]") {
     CHECK(world.content() == "7");
   }
   SECTION("as a document") {
-    CHECK(test::json(world.pool.query_batch(statements, {}, test::within())) ==
-          R"({"results":[{"columns":[{"name":"n","type":"int4","oid":23}],"rows":[{"n":1},{"n":2},{"n":3}],)"
-          R"("command":"SELECT","row_count":3},)"
-          R"({"columns":[{"name":"a","type":"int4","oid":23}],"rows":[{"a":7}],"command":"INSERT","row_count":1},)"
-          R"({"columns":[{"name":"word","type":"text","oid":25}],"rows":[{"word":"last"}],"command":"SELECT","row_count":1}]})");
+    CHECK(
+        test::json(world.pool.query_batch(statements, {}, test::within())) ==
+        R"({"results":[{"columns":[{"name":"n","type":"int4","oid":23}],"rows":[{"n":1},{"n":2},{"n":3}],)"
+        R"("command":"SELECT","row_count":3},)"
+        R"({"columns":[{"name":"a","type":"int4","oid":23}],"rows":[{"a":7}],"command":"INSERT","row_count":1},)"
+        R"({"columns":[{"name":"word","type":"text","oid":25}],"rows":[{"word":"last"}],"command":"SELECT","row_count":1}]})");
     CHECK(world.content() == "7");
   }
   CHECK(test::value(world.pool, "select 1") == "1");
@@ -415,10 +424,11 @@ TEST_CASE("JSON parameters are converted in a batch, also of a table that it cre
   json.add_json("[1,[2,3]]");
   Params array;
   array.add_json("[4,5]");
-  const auto results = world.run({"create table batch_test.j (v jsonb, a int[])",
-                                  Statement("insert into batch_test.j (v) values ($1)", json),
-                                  Statement("insert into batch_test.j (a) values ($1)", array),
-                                  "select v::text, a::text from batch_test.j order by v nulls last"});
+  const auto results =
+      world.run({"create table batch_test.j (v jsonb, a int[])",
+                 Statement("insert into batch_test.j (v) values ($1)", json),
+                 Statement("insert into batch_test.j (a) values ($1)", array),
+                 "select v::text, a::text from batch_test.j order by v nulls last"});
   REQUIRE(results.size() == 4);
   CHECK(results[3].get<std::string>(0, 0) == "[1, [2, 3]]");
   CHECK(results[3].get<std::string>(1, 1) == "{4,5}");
@@ -428,10 +438,11 @@ TEST_CASE("max_rows counts for each statement of a batch and keeps the effects",
   World world;
   query::QueryOptions options;
   options.max_rows = 2;
-  const auto results = world.run({"select generate_series(1, 5)",
-                                  "insert into batch_test.t select generate_series(1, 5) returning a",
-                                  "select generate_series(1, 2)"},
-                                 {}, options);
+  const auto results =
+      world.run({"select generate_series(1, 5)",
+                 "insert into batch_test.t select generate_series(1, 5) returning a",
+                 "select generate_series(1, 2)"},
+                {}, options);
   REQUIRE(results.size() == 3);
   CHECK(results[0].rows() == 2);
   CHECK(results[0].truncated);

@@ -28,8 +28,9 @@ auto expiring(std::chrono::milliseconds time) -> QueryOptions {
 /// Waits until the backend runs something that contains `text`.
 auto runs(Witness& witness, const std::string& text) -> bool {
   return test::eventually([&] {
-    return witness.value("select count(*) from pg_stat_activity where state = 'active' and query like '%" + text +
-                         "%' and pid <> pg_backend_pid()") != "0";
+    return witness.value(
+               "select count(*) from pg_stat_activity where state = 'active' and query like '%" +
+               text + "%' and pid <> pg_backend_pid()") != "0";
   });
 }
 
@@ -169,7 +170,8 @@ TEST_CASE("a deadline that has passed already sends nothing", "[cancel]") {
   } catch (const query::Timeout& timeout) {
     CHECK_FALSE(timeout.outcome_unknown());
   }
-  CHECK_THROWS_AS(pool.execute("insert into cancel_test_t values (1)", expiring(-1ms)), query::Timeout);
+  CHECK_THROWS_AS(pool.execute("insert into cancel_test_t values (1)", expiring(-1ms)),
+                  query::Timeout);
   CHECK(test::value(connection, "select count(*) from cancel_test_t") == "0");
   witness.run("drop table cancel_test_t");
 }
@@ -180,7 +182,8 @@ TEST_CASE("a deadline in the middle of a stream ends it", "[cancel]") {
   std::uint64_t count = 0;
   const auto begin = Clock::now();
   {
-    auto rows = pool.query("select repeat('x', 20000), pg_sleep(0.02) from generate_series(1, 1000)", options);
+    auto rows = pool.query(
+        "select repeat('x', 20000), pg_sleep(0.02) from generate_series(1, 1000)", options);
     CHECK_THROWS_AS(
         [&] {
           while (auto block = rows.next()) {
@@ -213,7 +216,8 @@ TEST_CASE("a deadline inside a transaction leaves the transaction to its owner",
     auto transaction = connection.begin({}, test::soon());
     (void)transaction.execute("insert into cancel_test_t values (1)", test::within());
     CHECK_THROWS_AS(transaction.execute(kSleep, expiring(150ms)), query::Timeout);
-    CHECK(test::sqlstate_of([&] { (void)transaction.execute("select 1", test::within()); }) == "25P02");
+    CHECK(test::sqlstate_of([&] { (void)transaction.execute("select 1", test::within()); }) ==
+          "25P02");
     CHECK(test::sqlstate_of([&] { transaction.commit(test::soon()); }) == "25P02");
   }
   CHECK(test::value(pool, "select count(*) from cancel_test_t") == "0");
@@ -259,13 +263,15 @@ TEST_CASE("a statement that catches the cancel is still ended", "[cancel]") {
   // PL/pgSQL may not catch query_canceled by OTHERS, but by its name it may.
   Pool pool(test::pool_options());
   const auto begin = Clock::now();
-  CHECK_THROWS_AS(pool.execute("do $$ begin loop begin perform pg_sleep(5); exception when query_canceled then "
-                               "null; end; end loop; end $$",
-                               expiring(150ms)),
-                  query::Timeout);
+  CHECK_THROWS_AS(
+      pool.execute("do $$ begin loop begin perform pg_sleep(5); exception when query_canceled then "
+                   "null; end; end loop; end $$",
+                   expiring(150ms)),
+      query::Timeout);
   CHECK(Clock::now() - begin < 4s);
   CHECK(test::value(pool, "select 1") == "1");
   Witness witness;
-  witness.run("select pg_terminate_backend(pid) from pg_stat_activity where query like '%exception when "
-              "query_canceled%' and pid <> pg_backend_pid()");
+  witness.run(
+      "select pg_terminate_backend(pid) from pg_stat_activity where query like '%exception when "
+      "query_canceled%' and pid <> pg_backend_pid()");
 }

@@ -21,7 +21,8 @@ auto csv(query::Connection& connection, const std::string& sql) -> std::string {
 /// COPY's records with RFC 4180's line end.
 auto expected(Witness& witness, const std::string& sql) -> std::string {
   std::string all;
-  for (const std::string& record : witness.copy("copy (" + sql + ") to stdout (format csv, header)")) {
+  for (const std::string& record :
+       witness.copy("copy (" + sql + ") to stdout (format csv, header)")) {
     all += record + "\r\n";
   }
   return all;
@@ -45,7 +46,8 @@ TEST_CASE("CSV is what COPY writes, for every type", "[csv_oracle]") {
   (void)connection.execute("set xmloption = content", test::within());
   std::size_t values = 0;
   for (const auto& [type, texts] : test::values_by_type()) {
-    if (witness.value("select count(*) from pg_type where typnamespace = 'pg_catalog'::regnamespace and typname = " +
+    if (witness.value("select count(*) from pg_type where typnamespace = "
+                      "'pg_catalog'::regnamespace and typname = " +
                       literal(type)) == "0") {
       continue;  // an older PostgreSQL
     }
@@ -55,8 +57,9 @@ TEST_CASE("CSV is what COPY writes, for every type", "[csv_oracle]") {
       rows += (rows.empty() ? "(" : ",(") + literal(text) + ")";
       ++values;
     }
-    const std::string sql = "select cast(x as " + name + ") as \"" + type + "\", null as \"the \"\"null\"\"\", cast(x as " +
-                            name + ") as \"again, again\" from (values " + rows + ") as s(x)";
+    const std::string sql = "select cast(x as " + name + ") as \"" + type +
+                            "\", null as \"the \"\"null\"\"\", cast(x as " + name +
+                            ") as \"again, again\" from (values " + rows + ") as s(x)";
     CAPTURE(type);
     CHECK(csv(connection, sql) == expected(witness, sql));
     const std::string alone = "select cast(x as " + name + ") from (values " + rows + ") as s(x)";
@@ -74,16 +77,17 @@ TEST_CASE("CSV is what COPY writes, for thousands of random texts", "[csv_oracle
   for (int i = 0; i < 30; ++i) {
     std::string rows;
     for (int j = 0; j < 100; ++j) {
-      rows += (rows.empty() ? "(" : ",(") + (make.below(9) == 0 ? "null" : literal(make.text())) + "," +
-              literal(make.text_array()) + "," + literal(make.bytea()) + ")";
+      rows += (rows.empty() ? "(" : ",(") + (make.below(9) == 0 ? "null" : literal(make.text())) +
+              "," + literal(make.text_array()) + "," + literal(make.bytea()) + ")";
     }
     witness.run("insert into csv_oracle_t (t, a, b) values " + rows);
   }
   auto connection = pool.acquire(test::within());
-  for (const std::string sql : {"select * from csv_oracle_t order by n", "select t from csv_oracle_t order by n",
-                                "select a, t from csv_oracle_t order by n",
-                                "select * from csv_oracle_t where false", "select null from csv_oracle_t",
-                                "select '\\.' as \"\\.\"", "select '\\.', '\\.'", "select ''", "select ' '"}) {
+  for (const std::string sql :
+       {"select * from csv_oracle_t order by n", "select t from csv_oracle_t order by n",
+        "select a, t from csv_oracle_t order by n", "select * from csv_oracle_t where false",
+        "select null from csv_oracle_t", "select '\\.' as \"\\.\"", "select '\\.', '\\.'",
+        "select ''", "select ' '"}) {
     CAPTURE(sql);
     const std::string got = csv(connection, sql);
     const std::string want = expected(witness, sql);

@@ -64,7 +64,8 @@ class Witness {
  public:
   using Row = std::vector<std::optional<std::string>>;
 
-  explicit Witness(const std::string& conninfo = dsn()) : connection_(PQconnectdb(conninfo.c_str())) {
+  explicit Witness(const std::string& conninfo = dsn())
+      : connection_(PQconnectdb(conninfo.c_str())) {
     if (PQstatus(connection_.get()) != CONNECTION_OK) {
       throw std::runtime_error(PQerrorMessage(connection_.get()));
     }
@@ -77,8 +78,8 @@ class Witness {
     const Result result(PQexec(connection_.get(), sql.c_str()));
     const auto status = PQresultStatus(result.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-      throw std::runtime_error(std::string(PQresultErrorMessage(result.get())) + "in: " +
-                               sql.substr(0, 1000));
+      throw std::runtime_error(std::string(PQresultErrorMessage(result.get())) +
+                               "in: " + sql.substr(0, 1000));
     }
     std::vector<Row> rows(static_cast<std::size_t>(PQntuples(result.get())));
     for (std::size_t row = 0; row < rows.size(); ++row) {

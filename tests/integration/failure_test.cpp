@@ -84,7 +84,8 @@ class SilentServer {
     }
   }
   [[nodiscard]] auto conninfo() const -> std::string {
-    return "host=127.0.0.1 user=u dbname=d sslmode=disable gssencmode=disable port=" + std::to_string(port_);
+    return "host=127.0.0.1 user=u dbname=d sslmode=disable gssencmode=disable port=" +
+           std::to_string(port_);
   }
 
  private:
@@ -117,19 +118,23 @@ TEST_CASE("a backend that was terminated while idle is replaced without a word",
   }
 }
 
-TEST_CASE("a backend that is terminated while it runs is a lost connection with 57P01", "[failure]") {
+TEST_CASE("a backend that is terminated while it runs is a lost connection with 57P01",
+          "[failure]") {
   Pool pool(test::pool_options());
   Witness witness;
   auto connection = pool.acquire(test::within());
   const std::string pid = test::value(connection, kPid);
   std::thread killer([&] {
     CHECK(test::eventually([&] {
-      return witness.value("select state from pg_stat_activity where query = 'select pg_sleep(20)' and pid = " + pid) ==
-             "active";
+      return witness.value(
+                 "select state from pg_stat_activity where query = 'select pg_sleep(20)' and pid "
+                 "= " +
+                 pid) == "active";
     }));
     terminate(witness, pid);
   });
-  const auto failure = connection_error_of([&] { (void)connection.execute("select pg_sleep(20)", test::within()); });
+  const auto failure =
+      connection_error_of([&] { (void)connection.execute("select pg_sleep(20)", test::within()); });
   killer.join();
   CHECK(failure.sqlstate == "57P01");
   CHECK(failure.outcome_unknown);
@@ -149,7 +154,8 @@ TEST_CASE("a backend that is terminated in the middle of a stream ends the strea
   std::uint64_t count = 0;
   {
     auto rows = pool.query(
-        "select pg_backend_pid(), repeat('x', 20000), pg_sleep(0.01) from generate_series(1, 2000)", test::within());
+        "select pg_backend_pid(), repeat('x', 20000), pg_sleep(0.01) from generate_series(1, 2000)",
+        test::within());
     auto first = rows.next();
     REQUIRE(first);
     pid = first->text(0, 0);
@@ -171,9 +177,10 @@ TEST_CASE("a backend that is terminated in the middle of a stream ends the strea
 TEST_CASE("a JSON document of a broken stream is never complete", "[failure]") {
   Pool pool(test::pool_options());
   Witness witness;
-  query::JsonStream stream(pool.query(
-      "select pg_backend_pid() as pid, repeat('x', 20000) as x, pg_sleep(0.01) as s from generate_series(1, 2000)",
-      test::within()));
+  query::JsonStream stream(
+      pool.query("select pg_backend_pid() as pid, repeat('x', 20000) as x, pg_sleep(0.01) as s "
+                 "from generate_series(1, 2000)",
+                 test::within()));
   query::Buffer buffer;
   CHECK(stream.read(buffer, 1));
   while (buffer.size() < 30'000) {
@@ -213,19 +220,23 @@ TEST_CASE("a connection lost during the COMMIT has an unknown outcome", "[failur
   witness.run("create schema failure_test");
   witness.run("create table failure_test.t (a int)");
   // Runs at the COMMIT and takes its time.
-  witness.run("create function failure_test.slow() returns trigger language plpgsql as "
-              "$$ begin perform pg_sleep(20); return null; end $$");
-  witness.run("create constraint trigger slow after insert on failure_test.t deferrable initially deferred "
-              "for each row execute function failure_test.slow()");
+  witness.run(
+      "create function failure_test.slow() returns trigger language plpgsql as "
+      "$$ begin perform pg_sleep(20); return null; end $$");
+  witness.run(
+      "create constraint trigger slow after insert on failure_test.t deferrable initially deferred "
+      "for each row execute function failure_test.slow()");
   Pool pool(test::pool_options());
   {
     auto connection = pool.acquire(test::within());
     auto transaction = connection.begin({}, test::soon());
     (void)transaction.execute("insert into failure_test.t values (1)", test::within());
-    const std::string pid = transaction.execute(kPid, test::within()).get<std::string>(0, 0).value();
+    const std::string pid =
+        transaction.execute(kPid, test::within()).get<std::string>(0, 0).value();
     std::thread killer([&] {
       CHECK(test::eventually([&] {
-        return witness.value("select wait_event from pg_stat_activity where pid = " + pid) == "PgSleep";
+        return witness.value("select wait_event from pg_stat_activity where pid = " + pid) ==
+               "PgSleep";
       }));
       terminate(witness, pid);
     });
@@ -288,12 +299,14 @@ TEST_CASE("an unknown database and an unknown role have their SQLSTATE", "[failu
   CHECK(failure.sqlstate == "3D000");
   CHECK(failure.retryable);
   Pool no_role(pool_with("user=failure_test_nobody"));
-  const std::string sqlstate = connection_error_of([&] { (void)no_role.acquire(test::within()); }).sqlstate;
+  const std::string sqlstate =
+      connection_error_of([&] { (void)no_role.acquire(test::within()); }).sqlstate;
   CHECK((sqlstate == "28000" || sqlstate == "28P01"));
 }
 
 TEST_CASE("a connection string that cannot be read is the caller's mistake", "[failure]") {
-  for (const char* conninfo : {"nonsense", "host", "postgresql://[", "port=x y=z", "unknown_option=1"}) {
+  for (const char* conninfo :
+       {"nonsense", "host", "postgresql://[", "port=x y=z", "unknown_option=1"}) {
     CAPTURE(conninfo);
     query::PoolOptions options;
     options.conninfo = conninfo;
@@ -328,7 +341,9 @@ TEST_CASE("a role's connection limit is 53300", "[failure]") {
     }
   }
   CHECK(test::eventually([&] {
-    return witness.value("select count(*) from pg_stat_activity where usename = 'failure_test_limited'") == "0";
+    return witness.value(
+               "select count(*) from pg_stat_activity where usename = 'failure_test_limited'") ==
+           "0";
   }));
   witness.run("drop role failure_test_limited");
 }
@@ -373,12 +388,15 @@ TEST_CASE("random kills of backends never give a wrong answer or a hang", "[fail
       for (int i = 0; !stop; ++i) {
         const int number = t * 1'000'000 + i;
         try {
-          const auto result = pool.execute(
-              {"select $1::int, coalesce(current_setting('failure.owner', true), '')", query::Params::of(number)},
+          const auto result =
+              pool.execute({"select $1::int, coalesce(current_setting('failure.owner', true), '')",
+                            query::Params::of(number)},
+                           test::within());
+          ++(result.get<int>(0, 0) == number && result.get<std::string>(0, 1)->empty() ? right
+                                                                                       : wrong);
+          (void)pool.execute(
+              {"select set_config('failure.owner', $1, false)", query::Params::of(number)},
               test::within());
-          ++(result.get<int>(0, 0) == number && result.get<std::string>(0, 1)->empty() ? right : wrong);
-          (void)pool.execute({"select set_config('failure.owner', $1, false)", query::Params::of(number)},
-                             test::within());
         } catch (const ConnectionError&) {
           ++refused;
         } catch (const std::exception&) {
@@ -391,8 +409,10 @@ TEST_CASE("random kills of backends never give a wrong answer or a hang", "[fail
     Witness witness;
     for (int i = 0; i < 60; ++i) {
       std::this_thread::sleep_for(50ms);
-      witness.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'libquery' "
-                  "and pid <> pg_backend_pid() order by random() limit 1");
+      witness.run(
+          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = "
+          "'libquery' "
+          "and pid <> pg_backend_pid() order by random() limit 1");
     }
   }
   stop = true;
@@ -444,14 +464,17 @@ TEST_CASE("a closed pool is Busy, and its leases work to their end", "[failure]"
 TEST_CASE("a database whose text need not be valid is refused", "[failure]") {
   Witness witness;
   witness.run("drop database if exists failure_test_ascii");
-  witness.run("create database failure_test_ascii template template0 encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'");
+  witness.run(
+      "create database failure_test_ascii template template0 encoding 'SQL_ASCII' lc_collate 'C' "
+      "lc_ctype 'C'");
   {
     Pool pool(pool_with("dbname=failure_test_ascii"));
     const auto failure = connection_error_of([&] { (void)pool.acquire(test::within()); });
     CHECK(failure.message.find("SQL_ASCII") != std::string::npos);
   }
   CHECK(test::eventually([&] {
-    return witness.value("select count(*) from pg_stat_activity where datname = 'failure_test_ascii'") == "0";
+    return witness.value(
+               "select count(*) from pg_stat_activity where datname = 'failure_test_ascii'") == "0";
   }));
   witness.run("drop database failure_test_ascii");
 }
@@ -459,10 +482,13 @@ TEST_CASE("a database whose text need not be valid is refused", "[failure]") {
 TEST_CASE("a LATIN1 database speaks UTF-8 to us", "[failure]") {
   Witness witness;
   witness.run("drop database if exists failure_test_latin1");
-  witness.run("create database failure_test_latin1 template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'");
+  witness.run(
+      "create database failure_test_latin1 template template0 encoding 'LATIN1' lc_collate 'C' "
+      "lc_ctype 'C'");
   {
     Pool pool(pool_with("dbname=failure_test_latin1 client_encoding=LATIN1"));
-    CHECK(test::value(pool, {"select $1::text || chr(228)", query::Params::of("\xc3\xbc")}) == "\xc3\xbc\xc3\xa4");
+    CHECK(test::value(pool, {"select $1::text || chr(228)", query::Params::of("\xc3\xbc")}) ==
+          "\xc3\xbc\xc3\xa4");
   }
   witness.run("drop database failure_test_latin1");
 }

@@ -56,7 +56,8 @@ class Oracle {
 
   /// Counts the values compared; each difference fails the test with both texts.
   void compare(const std::string& what, const std::string& values) {
-    const auto expected = witness_.rows("select pg_catalog.to_json(v)::text, v::text from (" + values + ") s");
+    const auto expected =
+        witness_.rows("select pg_catalog.to_json(v)::text, v::text from (" + values + ") s");
     compare_with(what, values, expected);
   }
 
@@ -103,8 +104,9 @@ class Oracle {
       const std::string value = record.at(0).value_or("null");
       const std::string in_document = (row > 0 ? ",[" : "[") + value + "]";
       if (document.compare(at, in_document.size(), in_document) != 0) {
-        INFO("row " << row << ", text " << record.at(1).value_or("NULL") << "\nexpected " << in_document
-                    << "\ngot      " << document.substr(at, in_document.size() + 40));
+        INFO("row " << row << ", text " << record.at(1).value_or("NULL") << "\nexpected "
+                    << in_document << "\ngot      "
+                    << document.substr(at, in_document.size() + 40));
         FAIL("the document differs from to_json()");
       }
       at += in_document.size();
@@ -119,7 +121,8 @@ class Oracle {
       at_line += in_line.size();
       ++row;
     }
-    CHECK(document.substr(at) == "],\"command\":\"SELECT\",\"row_count\":" + std::to_string(row) + "}");
+    CHECK(document.substr(at) ==
+          "],\"command\":\"SELECT\",\"row_count\":" + std::to_string(row) + "}");
     CHECK(at_line == ndjson.size());
     CHECK(row > 0);
     compared_ += row;
@@ -189,8 +192,8 @@ TEST_CASE("every built-in type and its array print as to_json prints them", "[js
     // Built from the text form, for ARRAY[…] would take the vectors' elements instead.
     const std::string element =
         "('\"' || replace(replace(v::text, '\\', '\\\\'), '\"', '\\\"') || '\"')";
-    const std::string delimiter =
-        oracle.witness().value("select typdelim from pg_type where oid = '" + type.sql + "'::regtype");
+    const std::string delimiter = oracle.witness().value(
+        "select typdelim from pg_type where oid = '" + type.sql + "'::regtype");
     const auto array = [&](const std::string& text) {
       return " union all select (" + text + ")::" + type.array + from;
     };
@@ -198,13 +201,14 @@ TEST_CASE("every built-in type and its array print as to_json prints them", "[js
         type.name + "[]",
         "select '{}'::" + type.array + " as v union all select null::" + type.array +
             " union all select '{NULL}'::" + type.array + array("'{' || " + element + " || '}'") +
-            array("'{' || " + element + " || '" + delimiter + "NULL" + delimiter + "' || " + element +
-                  " || '}'") +
-            array("'{{NULL" + delimiter + "' || " + element + " || '}" + delimiter + "{' || " + element +
-                  " || '" + delimiter + "NULL}}'") +
+            array("'{' || " + element + " || '" + delimiter + "NULL" + delimiter + "' || " +
+                  element + " || '}'") +
+            array("'{{NULL" + delimiter + "' || " + element + " || '}" + delimiter + "{' || " +
+                  element + " || '" + delimiter + "NULL}}'") +
             array("'[0:1]={' || " + element + " || '" + delimiter + "' || " + element + " || '}'") +
-            array("'[-3:-3][7:7][1:1]={{{' || " + element + " || '}}}'") + " union all select ('{' || string_agg(" +
-            element + ", '" + delimiter + "' order by n) || '}')::" + type.array + from);
+            array("'[-3:-3][7:7][1:1]={{{' || " + element + " || '}}}'") +
+            " union all select ('{' || string_agg(" + element + ", '" + delimiter +
+            "' order by n) || '}')::" + type.array + from);
   }
   CHECK(covered + without_input == types.size());
 }
@@ -216,8 +220,11 @@ TEST_CASE("types without input print as to_json prints what the catalog holds", 
                  "select adbin as v from pg_attrdef union all select ev_action from pg_rewrite "
                  "where ev_class < 16384");
   witness.run("create table json_oracle.s (a int, b int, c int)");
-  witness.run("insert into json_oracle.s select i % 7, i % 7, i % 11 from generate_series(1, 2000) i");
-  witness.run("create statistics json_oracle.st (ndistinct, dependencies, mcv) on a, b, c from json_oracle.s");
+  witness.run(
+      "insert into json_oracle.s select i % 7, i % 7, i % 11 from generate_series(1, 2000) i");
+  witness.run(
+      "create statistics json_oracle.st (ndistinct, dependencies, mcv) on a, b, c from "
+      "json_oracle.s");
   witness.run("analyze json_oracle.s");
   for (const char* column : {"stxdndistinct", "stxddependencies", "stxdmcv"}) {
     oracle.compare(column, std::string("select ") + column + " as v from pg_statistic_ext_data");
@@ -246,12 +253,14 @@ TEST_CASE("user-defined scalars and domains print as to_json prints them", "[jso
   oracle.compare("domain over int4", "select 7::json_oracle.age as v");
   oracle.compare("domain over int4[]", "select '{{1,NULL},{3,4}}'::json_oracle.ages as v");
   oracle.compare("domain over numeric", "select 1.1::json_oracle.price as v");
-  oracle.compare("domain over timestamptz", "select '2024-01-02 03:04:05+00'::json_oracle.moment as v");
+  oracle.compare("domain over timestamptz",
+                 "select '2024-01-02 03:04:05+00'::json_oracle.moment as v");
   oracle.compare("range over enum", "select json_oracle.moods('sad', 'h\\appy') as v");
   oracle.compare("information_schema's domains",
                  "select 'x'::information_schema.sql_identifier as v union all select 'y\"'");
   oracle.compare("yes_or_no", "select 'YES'::information_schema.yes_or_no as v");
-  oracle.compare("time_stamp", "select '2024-01-02 03:04:05.67+00'::information_schema.time_stamp as v");
+  oracle.compare("time_stamp",
+                 "select '2024-01-02 03:04:05.67+00'::information_schema.time_stamp as v");
 }
 
 TEST_CASE("the documented differences are these and no others", "[json_oracle]") {
@@ -261,9 +270,11 @@ TEST_CASE("the documented differences are these and no others", "[json_oracle]")
   witness.run("create type json_oracle.pair as (a int, b text)");
   witness.run("create domain json_oracle.age as int");
   witness.run("create type json_oracle.loud as enum ('a')");
-  witness.run("create function json_oracle.shout(json_oracle.loud) returns json immutable language sql "
-              "as $$ select '{\"shout\": true}'::json $$");
-  witness.run("create cast (json_oracle.loud as json) with function json_oracle.shout(json_oracle.loud)");
+  witness.run(
+      "create function json_oracle.shout(json_oracle.loud) returns json immutable language sql "
+      "as $$ select '{\"shout\": true}'::json $$");
+  witness.run(
+      "create cast (json_oracle.loud as json) with function json_oracle.shout(json_oracle.loud)");
 
   SECTION("composite values are their text") {
     oracle.compare_text("record", "select row(1, 'a \"b\"', null) as v");
@@ -281,16 +292,18 @@ TEST_CASE("the documented differences are these and no others", "[json_oracle]")
   SECTION("anyarray, which only the statistics views have, is its text") {
     witness.run("create table json_oracle.s as select i % 3 as a from generate_series(1, 300) i");
     witness.run("analyze json_oracle.s");
-    oracle.compare_text("anyarray",
-                        "select most_common_vals as v from pg_stats where schemaname = 'json_oracle' "
-                        "and tablename = 's' and most_common_vals is not null");
+    oracle.compare_text(
+        "anyarray",
+        "select most_common_vals as v from pg_stats where schemaname = 'json_oracle' "
+        "and tablename = 's' and most_common_vals is not null");
   }
   SECTION("a record's array is an array of texts") {
     Pool pool(test::pool_options());
     JsonOptions arrays;
     arrays.rows = JsonOptions::RowShape::kArrays;
     arrays.framing = JsonOptions::Framing::kLines;
-    CHECK(test::json(pool, "select array[row(1, 'a b'), null]", arrays) == "[[\"(1,\\\"a b\\\")\",null]]\n");
+    CHECK(test::json(pool, "select array[row(1, 'a b'), null]", arrays) ==
+          "[[\"(1,\\\"a b\\\")\",null]]\n");
   }
   SECTION("the cure is a cast") {
     oracle.compare("to_jsonb", "select to_jsonb(row(1, 'a b')::json_oracle.pair) as v");
@@ -333,8 +346,8 @@ TEST_CASE("fifty thousand generated values print as to_json prints them", "[json
     oracle.compare(family.name, "select v" + from + " order by n");
     if (!family.type.ends_with("[]")) {
       oracle.compare(family.name + "[]",
-                     "select array_agg(case when n % 11 = 0 then null else v end order by n) as v" + from +
-                         " group by n / 9 order by n / 9");
+                     "select array_agg(case when n % 11 = 0 then null else v end order by n) as v" +
+                         from + " group by n / 9 order by n / 9");
     }
   }
 
@@ -344,11 +357,14 @@ TEST_CASE("fifty thousand generated values print as to_json prints them", "[json
        {"UTC", "Asia/Kathmandu", "America/St_Johns", "Africa/Monrovia", "Australia/Lord_Howe",
         "Europe/Amsterdam", "Pacific/Chatham", "America/New_York"}) {
     oracle.set_zone(zone);
-    oracle.compare(std::string("timestamptz in ") + zone, "select v from json_oracle.moment order by n");
+    oracle.compare(std::string("timestamptz in ") + zone,
+                   "select v from json_oracle.moment order by n");
     oracle.compare(std::string("timestamptz[] in ") + zone,
-                   "select array_agg(v order by n) as v from json_oracle.moment group by n / 5 order by n / 5");
-    oracle.compare(std::string("tstzrange in ") + zone,
-                   "select tstzrange(v, null) as v from json_oracle.moment where n % 50 = 0 order by n");
+                   "select array_agg(v order by n) as v from json_oracle.moment group by n / 5 "
+                   "order by n / 5");
+    oracle.compare(
+        std::string("tstzrange in ") + zone,
+        "select tstzrange(v, null) as v from json_oracle.moment where n % 50 = 0 order by n");
   }
   CHECK(oracle.compared() >= 50'000);
 }
@@ -366,7 +382,8 @@ TEST_CASE("rows as objects are what row_to_json makes of them", "[json_oracle]")
         "select * from pg_catalog.pg_aggregate order by aggfnoid::oid",
         "select * from pg_catalog.pg_index where indexrelid < 10000 order by indexrelid",
         "select * from pg_catalog.pg_timezone_abbrevs order by abbrev",
-        "select 1 as a, 2 as a, null as \"quote \"\" and \\ slash\", '' as \"\xc3\xa4\", 3 as \"line\nfeed\""}) {
+        "select 1 as a, 2 as a, null as \"quote \"\" and \\ slash\", '' as \"\xc3\xa4\", 3 as "
+        "\"line\nfeed\""}) {
     CAPTURE(select);
     std::string expected;
     for (const auto& row : witness.rows("select row_to_json(t)::text from (" + select + ") t")) {

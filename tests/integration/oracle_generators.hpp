@@ -22,8 +22,9 @@ class Generator {
   /// Any bit pattern: all exponents alike, subnormal ones and NaN among them.
   auto float8() -> std::string {
     if (below(3) == 0) {  // decimals that people write
-      return print("%.15g", static_cast<double>(static_cast<std::int64_t>(below(2'000'000)) - 1'000'000) /
-                                std::pow(10.0, static_cast<double>(below(12))));
+      return print("%.15g",
+                   static_cast<double>(static_cast<std::int64_t>(below(2'000'000)) - 1'000'000) /
+                       std::pow(10.0, static_cast<double>(below(12))));
     }
     const std::uint64_t bits = random_();
     double value = 0;
@@ -100,8 +101,9 @@ class Generator {
 
   auto interval() -> std::string {
     std::array<char, 128> text{};
-    std::snprintf(text.data(), text.size(), "%d years %d mons %d days %d hours %d secs %d microseconds",
-                  number(-50, 50), number(-20, 20), number(-60, 60), number(-30, 30), number(-90, 90),
+    std::snprintf(text.data(), text.size(),
+                  "%d years %d mons %d days %d hours %d secs %d microseconds", number(-50, 50),
+                  number(-20, 20), number(-60, 60), number(-30, 30), number(-90, 90),
                   number(-1'500'000, 1'500'000));
     return text.data();
   }
@@ -231,8 +233,9 @@ class Generator {
 
   auto code_point() -> std::uint32_t {
     for (;;) {
-      const auto code = static_cast<std::uint32_t>(
-          below(3) == 0 ? below(0x800) : below(2) == 0 ? below(0x10000) : below(0x110000));
+      const auto code = static_cast<std::uint32_t>(below(3) == 0   ? below(0x800)
+                                                   : below(2) == 0 ? below(0x10000)
+                                                                   : below(0x110000));
       if (code != 0 && (code < 0xD800 || code > 0xDFFF)) {
         return code;
       }
@@ -259,8 +262,8 @@ class Generator {
   }
 
   auto json_string() -> std::string {
-    static constexpr std::array<const char*, 8> kEscapes{"\\n",     "\\\"",   "\\\\", "\\/",
-                                                         "\\u0041", "\\u00e4", "\\b",  "\\ud83d\\udc18"};
+    static constexpr std::array<const char*, 8> kEscapes{
+        "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e4", "\\b", "\\ud83d\\udc18"};
     std::string out = "\"";
     for (std::uint64_t i = below(8); i > 0; --i) {
       if (below(3) == 0) {

@@ -36,7 +36,9 @@ auto pools() -> std::vector<query::PoolOptions> {
 
 TEST_CASE("plain values take the parameter's type", "[param]") {
   Pool pool(test::pool_options());
-  const auto shown = [&](const std::string& sql, const Params& params) { return test::value(pool, {sql, params}); };
+  const auto shown = [&](const std::string& sql, const Params& params) {
+    return test::value(pool, {sql, params});
+  };
   CHECK(shown("select pg_typeof($1::int)::text || $1::int", Params::of(7)) == "integer7");
   CHECK(shown("select $1::numeric + 0.10", Params::of(7)) == "7.10");
   CHECK(shown("select $1::text || '!'", Params::of(7)) == "7!");
@@ -48,15 +50,18 @@ TEST_CASE("plain values take the parameter's type", "[param]") {
   CHECK(shown("select sum(v) from unnest($1::int[]) v", Params::of(std::vector{1, 2, 3})) == "6");
   CHECK(shown("select ($1::text[])[2] is null and ($1::text[])[1] = 'NULL'",
               Params::of(std::vector<std::optional<std::string>>{"NULL", std::nullopt})) == "t");
-  CHECK(shown("select $1::float8 = 'NaN'", Params::of(std::numeric_limits<double>::quiet_NaN())) == "t");
-  CHECK(shown("select $1::float8 = '-Infinity'", Params::of(-std::numeric_limits<double>::infinity())) == "t");
+  CHECK(shown("select $1::float8 = 'NaN'", Params::of(std::numeric_limits<double>::quiet_NaN())) ==
+        "t");
+  CHECK(shown("select $1::float8 = '-Infinity'",
+              Params::of(-std::numeric_limits<double>::infinity())) == "t");
   CHECK(shown("select $1::uuid::text", Params::of("A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11")) ==
         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
 }
 
 TEST_CASE("a parameter is never part of the SQL", "[param]") {
   Pool pool(test::pool_options());
-  for (const std::string text : {"'; drop table x; --", "$1", "\\", "E'\\''", "{1,2}", "\"", "%s", "NULL"}) {
+  for (const std::string text :
+       {"'; drop table x; --", "$1", "\\", "E'\\''", "{1,2}", "\"", "%s", "NULL"}) {
     CHECK(test::value(pool, {"select $1::text", Params::of(text)}) == text);
   }
 }
@@ -67,13 +72,15 @@ TEST_CASE("every byte survives as bytea, every character as text", "[param]") {
   for (int i = 0; i < 256; ++i) {
     bytes.push_back(static_cast<std::byte>(i));
   }
-  CHECK(test::value(pool, {"select length($1::bytea)::text || ' ' || get_byte($1::bytea, 255)::text",
-                           Params::of(std::span<const std::byte>(bytes))}) == "256 255");
+  CHECK(
+      test::value(pool, {"select length($1::bytea)::text || ' ' || get_byte($1::bytea, 255)::text",
+                         Params::of(std::span<const std::byte>(bytes))}) == "256 255");
   test::Generator make(5);
   for (int i = 0; i < 300; ++i) {
     const std::string text = make.text(200);
     REQUIRE(test::value(pool, {"select $1::text", Params::of(text)}) == text);
-    REQUIRE(test::value(pool, {"select ($1::text[])[2]", Params::of(std::vector<std::string>{"x", text})}) == text);
+    REQUIRE(test::value(pool, {"select ($1::text[])[2]",
+                               Params::of(std::vector<std::string>{"x", text})}) == text);
   }
 }
 
@@ -103,19 +110,22 @@ TEST_CASE("a JSON array becomes what the parameter's type asks for", "[param]") 
       CHECK(shown("select $1::int[]::text", "[1,2]") == "{1,2}");
       CHECK(shown("select $1::int[]::text", "[[1,2],[3,null]]") == "{{1,2},{3,NULL}}");
       CHECK(shown("select $1::int[]::text", "[]") == "{}");
-      CHECK(shown("select $1::text[]::text", R"(["a,b","NULL",null,"\"\\"])") == R"({"a,b","NULL",NULL,"\"\\"})");
+      CHECK(shown("select $1::text[]::text", R"(["a,b","NULL",null,"\"\\"])") ==
+            R"({"a,b","NULL",NULL,"\"\\"})");
       CHECK(shown("select $1::bool[]::text", "[true,false,null]") == "{t,f,NULL}");
       CHECK(shown("select $1::jsonb::text", "[1,2]") == "[1, 2]");
       CHECK(shown("select $1::json::text", "[1, 2 ]") == "[1, 2 ]");
       CHECK(shown("select $1::text", "[1, 2 ]") == "[1, 2 ]");
       CHECK(shown("select $1::varchar", "{\"a\":1}") == "{\"a\":1}");
-      CHECK(shown("select ($1::json[])[2]::text", R"([1,{"a": [1,"x"]},"s"])") == R"({"a": [1,"x"]})");
+      CHECK(shown("select ($1::json[])[2]::text", R"([1,{"a": [1,"x"]},"s"])") ==
+            R"({"a": [1,"x"]})");
       CHECK(shown("select ($1::json[])[3]::text", R"([1,{"a": [1,"x"]},"s"])") == "\"s\"");
       CHECK(shown("select ($1::jsonb[])[1]::text", R"([[1,2],null])") == "[1, 2]");
       CHECK(shown("select (($1::jsonb[])[2] is null)::text", R"([[1,2],null])") == "true");
       CHECK(shown("select $1::date[]::text", R"(["2024-02-29"])") == "{2024-02-29}");
       CHECK(shown("select ($1::jsonb)->>'a'", R"({"a":"\u00e4\n"})") == "\xc3\xa4\n");
-      CHECK(shown("select array_length($1::timestamptz[], 1)", R"(["2024-02-29 00:00+00",null])") == "2");
+      CHECK(shown("select array_length($1::timestamptz[], 1)", R"(["2024-02-29 00:00+00",null])") ==
+            "2");
     }
   }
 }
@@ -136,7 +146,8 @@ TEST_CASE("arrays of the user's own types are arrays, too", "[param]") {
       return test::value(pool, {sql, json(text)});
     };
     for (int again = 0; again < 2; ++again) {
-      CHECK(shown("select $1::param_test.mood[]::text", R"(["sad","so so",null])") == R"({sad,"so so",NULL})");
+      CHECK(shown("select $1::param_test.mood[]::text", R"(["sad","so so",null])") ==
+            R"({sad,"so so",NULL})");
       CHECK(shown("select $1::param_test.age[]::text", "[1,2]") == "{1,2}");
       CHECK(shown("select $1::param_test.ages::text", "[1,2]") == "{1,2}");
       CHECK(shown("select $1::param_test.document::text", "[1,2]") == "[1, 2]");
@@ -159,7 +170,8 @@ TEST_CASE("numbers reach PostgreSQL as they were written", "[param]") {
   CHECK(shown("numeric", "-0.000000000000000000000001") == "-0.000000000000000000000001");
   CHECK(shown("numeric", "1e400").size() == 401);
   CHECK(shown("numeric[]", "[1.10,12345678901234567890.123]") == "{1.10,12345678901234567890.123}");
-  CHECK(shown("jsonb", R"({"a":1.10,"b":12345678901234567890})") == R"({"a": 1.10, "b": 12345678901234567890})");
+  CHECK(shown("jsonb", R"({"a":1.10,"b":12345678901234567890})") ==
+        R"({"a": 1.10, "b": 12345678901234567890})");
   CHECK(shown("json", "1e400") == "1e400");
   CHECK(shown("int8[]", "[9007199254740993]") == "{9007199254740993}");
   CHECK(test::sqlstate_of([&] { (void)shown("int8", "12345678901234567890"); }) == "22003");
@@ -170,26 +182,31 @@ TEST_CASE("bad JSON is the caller's mistake, whoever finds it", "[param]") {
     Pool pool(options);
     for (const std::string text : {"[1,", "[1] x", "[abc]", "['a']", "[1,,2]", "[\"\\ud800\"]"}) {
       CAPTURE(text);
-      CHECK_THROWS_AS(pool.execute({"select $1::text[]", json(text)}, test::within()), std::invalid_argument);
+      CHECK_THROWS_AS(pool.execute({"select $1::text[]", json(text)}, test::within()),
+                      std::invalid_argument);
       const std::string sqlstate = test::sqlstate_of([&] {
         (void)pool.execute({"select $1::jsonb", json(text)}, test::within());
       });
       CHECK(sqlstate.substr(0, 2) == "22");
       CHECK(test::value(pool, "select 1") == "1");
     }
-    CHECK_THROWS_AS(pool.execute({"select $1::text[]", json(R"(["\u0000"])")}, test::within()), std::invalid_argument);
+    CHECK_THROWS_AS(pool.execute({"select $1::text[]", json(R"(["\u0000"])")}, test::within()),
+                    std::invalid_argument);
     CHECK(test::sqlstate_of([&] {
             (void)pool.execute({"select $1::jsonb", json(R"(["\u0000"])")}, test::within());
           }) == "22P05");
-    CHECK(test::sqlstate_of([&] { (void)pool.execute({"select $1::int[]", json("{\"a\":1}")}, test::within()); }) ==
-          "22P02");
-    CHECK(test::sqlstate_of([&] { (void)pool.execute({"select $1::int[]", json("[[1],[2,3]]")}, test::within()); }) ==
-          "22P02");
+    CHECK(test::sqlstate_of([&] {
+            (void)pool.execute({"select $1::int[]", json("{\"a\":1}")}, test::within());
+          }) == "22P02");
+    CHECK(test::sqlstate_of([&] {
+            (void)pool.execute({"select $1::int[]", json("[[1],[2,3]]")}, test::within());
+          }) == "22P02");
     CHECK(pool.stats().connected == 1);
   }
 }
 
-TEST_CASE("a value that cannot be converted fails the batch before anything of it stays", "[param]") {
+TEST_CASE("a value that cannot be converted fails the batch before anything of it stays",
+          "[param]") {
   Witness witness;
   witness.run("drop table if exists param_test_t");
   witness.run("create table param_test_t (a int[])");
@@ -212,8 +229,7 @@ TEST_CASE("JSON parameters work wherever a statement runs", "[param]") {
   for (const auto& options : pools()) {
     Pool pool(options);
     auto connection = pool.acquire(test::within());
-    const Statement statement{"select ($1::int[])[1] + ($2::jsonb->>0)::int + $3::int",
-                              [] {
+    const Statement statement{"select ($1::int[])[1] + ($2::jsonb->>0)::int + $3::int", [] {
                                 Params params;
                                 params.add_json("[1]").add_json("[20]").add(300);
                                 return params;

@@ -49,9 +49,10 @@ class Cluster {
 
  private:
   [[nodiscard]] auto script(const std::string& command, const std::string& argument) const -> bool {
-    const auto script = std::filesystem::path(__FILE__).parent_path().parent_path() / "pg_cluster.sh";
-    const std::string line =
-        "'" + script.string() + "' " + command + " '" + directory_.string() + "' " + argument + " >/dev/null";
+    const auto script =
+        std::filesystem::path(__FILE__).parent_path().parent_path() / "pg_cluster.sh";
+    const std::string line = "'" + script.string() + "' " + command + " '" + directory_.string() +
+                             "' " + argument + " >/dev/null";
     return std::system(line.c_str()) == 0;  // NOLINT(concurrency-mt-unsafe,cert-env33-c)
   }
 
@@ -87,7 +88,9 @@ auto sqlstate_during(const Cluster& cluster, Pool& pool, Trouble&& trouble) -> s
   {
     Witness witness(cluster.dsn());
     CHECK(test::eventually([&] {
-      return witness.value("select count(*) from pg_stat_activity where query = 'select pg_sleep(25)'") == "1";
+      return witness.value(
+                 "select count(*) from pg_stat_activity where query = 'select pg_sleep(25)'") ==
+             "1";
     }));
   }
   trouble();
@@ -115,7 +118,8 @@ TEST_CASE("a pool gets over a server that comes back", "[server_restart]") {
   }
   SECTION("after an immediate shutdown") {
     open_all(pool, 4);
-    const std::string sqlstate = sqlstate_during(cluster, pool, [&] { cluster.restart("immediate"); });
+    const std::string sqlstate =
+        sqlstate_during(cluster, pool, [&] { cluster.restart("immediate"); });
     // Only a warning tells why, and it need not get through.
     CAPTURE(sqlstate);
     CHECK((sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "08006"));
@@ -125,8 +129,9 @@ TEST_CASE("a pool gets over a server that comes back", "[server_restart]") {
     pid_t victim = 0;
     const std::string sqlstate = sqlstate_during(cluster, pool, [&] {
       Witness witness(cluster.dsn());
-      victim = std::stoi(witness.value(
-          "select pid from pg_stat_activity where application_name = 'libquery' and state = 'idle' limit 1"));
+      victim =
+          std::stoi(witness.value("select pid from pg_stat_activity where application_name = "
+                                  "'libquery' and state = 'idle' limit 1"));
       CHECK(::kill(victim, SIGKILL) == 0);
     });
     CAPTURE(sqlstate);
@@ -204,8 +209,9 @@ TEST_CASE("a backend that hangs while it runs has an unknown outcome", "[server_
   bool unknown = false;
   const auto begin = Clock::now();
   {
-    auto rows = pool.query("select pg_backend_pid(), repeat('x', 20000), pg_sleep(0.05) from generate_series(1, 500)",
-                           options);
+    auto rows = pool.query(
+        "select pg_backend_pid(), repeat('x', 20000), pg_sleep(0.05) from generate_series(1, 500)",
+        options);
     auto block = rows.next();
     REQUIRE(block);
     pid = block->text(0, 0);

@@ -17,9 +17,9 @@ namespace {
 
 struct Leak {
   std::string name;
-  std::vector<std::string> dirt;  // what the first lease runs; its errors do not matter
-  std::string probe;              // what the second lease runs first
-  std::string clean;              // the answer of a session that nobody has used
+  std::vector<std::string> dirt;      // what the first lease runs; its errors do not matter
+  std::string probe;                  // what the second lease runs first
+  std::string clean;                  // the answer of a session that nobody has used
   bool visible_without_reset = true;  // whether the probe would see it: the test of the test
 };
 
@@ -29,8 +29,14 @@ const std::string kSettings =
 auto leaks() -> std::vector<Leak> {
   return {
       {"role", {"set role leak_role"}, "select current_user = session_user", "t"},
-      {"role by set_config", {"select set_config('role', 'leak_role', false)"}, "show role", "none"},
-      {"session authorization", {"set session authorization leak_role"}, "select session_user = 'leak_role'", "f"},
+      {"role by set_config",
+       {"select set_config('role', 'leak_role', false)"},
+       "show role",
+       "none"},
+      {"session authorization",
+       {"set session authorization leak_role"},
+       "select session_user = 'leak_role'",
+       "f"},
       {"role under another authorization",
        {"set session authorization leak_role", "set role pg_monitor"},
        "select session_user = 'leak_role' or current_user = 'pg_monitor'",
@@ -44,18 +50,27 @@ auto leaks() -> std::vector<Leak> {
        {"select set_config('request.jwt.claims', '{\"sub\":\"victim\"}', false)"},
        "select coalesce(current_setting('request.jwt.claims', true), '')",
        ""},
-      {"default_transaction_read_only", {"set default_transaction_read_only = on"}, "show transaction_read_only", "off"},
+      {"default_transaction_read_only",
+       {"set default_transaction_read_only = on"},
+       "show transaction_read_only",
+       "off"},
       {"session characteristics",
        {"set session characteristics as transaction isolation level serializable"},
        "show transaction_isolation",
        "read committed"},
-      {"search_path", {"set search_path = leak, pg_catalog"}, "select current_schemas(false)::text like '%leak%'", "f"},
+      {"search_path",
+       {"set search_path = leak, pg_catalog"},
+       "select current_schemas(false)::text like '%leak%'",
+       "f"},
       {"a search_path that hides what the reset calls",
        {"set search_path = leak, pg_catalog", "select pg_catalog.pg_advisory_lock(4712)"},
        "select count(*)::text from pg_catalog.pg_locks where locktype = 'advisory' and "
        "pid = pg_catalog.pg_backend_pid()",
        "0"},
-      {"a temporary table", {"create temp table leaked (secret text)"}, "select to_regclass('pg_temp.leaked') is null", "t"},
+      {"a temporary table",
+       {"create temp table leaked (secret text)"},
+       "select to_regclass('pg_temp.leaked') is null",
+       "t"},
       {"a temporary table that hides a catalog",
        {"create temp table pg_class as select 1 as oid"},
        "select count(*) > 100 from pg_class",
@@ -77,10 +92,22 @@ auto leaks() -> std::vector<Leak> {
        {"declare leaked cursor with hold for select 'secret'"},
        "select count(*)::text from pg_cursors where name = 'leaked'",
        "0"},
-      {"an open transaction", {"begin isolation level serializable", "insert into leak.t values (1)"}, "show transaction_isolation", "read committed", false},
-      {"an open transaction's effects", {"begin", "insert into leak.t values (1)"}, "select count(*)::text from leak.t", "0", false},
+      {"an open transaction",
+       {"begin isolation level serializable", "insert into leak.t values (1)"},
+       "show transaction_isolation",
+       "read committed",
+       false},
+      {"an open transaction's effects",
+       {"begin", "insert into leak.t values (1)"},
+       "select count(*)::text from leak.t",
+       "0",
+       false},
       {"a failed transaction", {"begin", "select 1/0"}, "select 'fine'", "fine", false},
-      {"a savepoint", {"begin isolation level repeatable read", "savepoint s"}, "show transaction_isolation", "read committed", false},
+      {"a savepoint",
+       {"begin isolation level repeatable read", "savepoint s"},
+       "show transaction_isolation",
+       "read committed",
+       false},
       {"an open transaction with local settings",
        {"begin", "set local role leak_role", "set local search_path = leak"},
        "select current_user = 'leak_role'",
@@ -88,12 +115,21 @@ auto leaks() -> std::vector<Leak> {
        false},
       {"DISCARD ALL", {"select 'cached'", "discard all"}, "select 'cached'", "cached", false},
       {"DEALLOCATE ALL", {"select 'cached'", "deallocate all"}, "select 'cached'", "cached", false},
-      {"client_encoding", {"set client_encoding = 'LATIN1'"}, "select U&'\\00e4\\20ac'", "\xc3\xa4\xe2\x82\xac"},
+      {"client_encoding",
+       {"set client_encoding = 'LATIN1'"},
+       "select U&'\\00e4\\20ac'",
+       "\xc3\xa4\xe2\x82\xac"},
       {"date style", {"set datestyle = 'German'"}, "select '2024-02-01'::date", "2024-02-01"},
-      {"time zone", {"set timezone = 'Asia/Kathmandu'"}, "select current_setting('timezone') = 'Asia/Kathmandu'", "f"},
+      {"time zone",
+       {"set timezone = 'Asia/Kathmandu'"},
+       "select current_setting('timezone') = 'Asia/Kathmandu'",
+       "f"},
       {"interval style", {"set intervalstyle = 'iso_8601'"}, "select '1 day'::interval", "1 day"},
       {"bytea output", {"set bytea_output = 'escape'"}, "select '\\x00'::bytea", "\\x00"},
-      {"float digits", {"set extra_float_digits = -10"}, "select 0.1::float8 + 0.2::float8", "0.30000000000000004"},
+      {"float digits",
+       {"set extra_float_digits = -10"},
+       "select 0.1::float8 + 0.2::float8",
+       "0.30000000000000004"},
   };
 }
 
@@ -207,9 +243,11 @@ TEST_CASE("currval and lastval do not cross leases", "[session_reset]") {
   World world;
   Pool pool(test::pool_options());
   CHECK(test::value(pool, "select nextval('leak.s')") == "1");
-  CHECK(test::sqlstate_of([&] { (void)pool.execute("select lastval()", test::within()); }) == "55000");
+  CHECK(test::sqlstate_of([&] { (void)pool.execute("select lastval()", test::within()); }) ==
+        "55000");
   (void)pool.execute("select nextval('leak.s')", test::within());
-  CHECK(test::sqlstate_of([&] { (void)pool.execute("select currval('leak.s')", test::within()); }) == "55000");
+  CHECK(test::sqlstate_of(
+            [&] { (void)pool.execute("select currval('leak.s')", test::within()); }) == "55000");
   CHECK(pool.stats().connected == 1);
 }
 
@@ -225,9 +263,9 @@ TEST_CASE("every setting is back at its start, whatever was set", "[session_rese
     std::size_t changed = 0;
     for (const auto& setting : settings) {
       try {
-        (void)connection.execute({"select set_config($1, $2, false)",
-                                  query::Params::of(*setting[0], *setting[1])},
-                                 test::within());
+        (void)connection.execute(
+            {"select set_config($1, $2, false)", query::Params::of(*setting[0], *setting[1])},
+            test::within());
         ++changed;
       } catch (const query::SqlError&) {  // NOLINT(bugprone-empty-catch): not this one, then
       }
@@ -245,10 +283,10 @@ TEST_CASE("a prepared statement of ours that a user has replaced is not believed
   const auto poison = [&] {
     auto connection = pool.acquire(test::within());
     (void)connection.execute(honest, test::within());
-    const std::string name = test::value(
-        connection,
-        {"select quote_ident(name) from pg_prepared_statements where statement = $1 and not from_sql",
-         query::Params::of(honest)});
+    const std::string name =
+        test::value(connection, {"select quote_ident(name) from pg_prepared_statements where "
+                                 "statement = $1 and not from_sql",
+                                 query::Params::of(honest)});
     REQUIRE_FALSE(name.empty());
     (void)connection.execute("deallocate " + name, test::within());
     (void)connection.execute("prepare " + name + " as select 'evil' as answer", test::within());
@@ -300,11 +338,11 @@ TEST_CASE("an idle connection holds no lock, no transaction and no temporary tab
                          "begin", "lock table leak.t in access exclusive mode"});
   }
   // Nobody leases it again: what was sent at the release must do.
+  CHECK(test::eventually(
+      [&] { return world.witness.value("select pg_try_advisory_lock(4714)") == "t"; }));
   CHECK(test::eventually([&] {
-    return world.witness.value("select pg_try_advisory_lock(4714)") == "t";
-  }));
-  CHECK(test::eventually([&] {
-    return world.witness.value("select count(*) from pg_locks where relation = 'leak.t'::regclass") == "0";
+    return world.witness.value(
+               "select count(*) from pg_locks where relation = 'leak.t'::regclass") == "0";
   }));
   CHECK(test::eventually([&] {
     return world.witness.value("select count(*) from pg_class where relname = 'leaked'") == "0";
@@ -327,16 +365,18 @@ TEST_CASE("a transaction object that is not committed leaves nothing behind", "[
 TEST_CASE("a batch cannot leave session state to the next lease either", "[session_reset]") {
   World world;
   Pool pool(test::pool_options());
-  const std::vector<query::Statement> batch{"set role leak_role", "select set_config('leak.claim', 'x', false)",
+  const std::vector<query::Statement> batch{"set role leak_role",
+                                            "select set_config('leak.claim', 'x', false)",
                                             "select pg_advisory_lock(4715)"};
   {
     auto connection = pool.acquire(test::within());
     (void)connection.batch(batch, {}, test::within());
   }
   CHECK(test::value(pool,
-                    "select current_user = session_user and coalesce(current_setting('leak.claim', true), '') = '' "
-                    "and not exists (select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid())") ==
-        "t");
+                    "select current_user = session_user and coalesce(current_setting('leak.claim', "
+                    "true), '') = '' "
+                    "and not exists (select from pg_locks where locktype = 'advisory' and pid = "
+                    "pg_backend_pid())") == "t");
 }
 
 TEST_CASE("hundreds of leases by many threads never meet each other's state", "[session_reset]") {
@@ -349,10 +389,17 @@ TEST_CASE("hundreds of leases by many threads never meet each other's state", "[
       for (int i = 0; i < 60; ++i) {
         try {
           auto connection = pool.acquire(test::within());
-          dirty += test::value(connection, "select coalesce(current_setting('leak.owner', true), '')").empty() ? 0 : 1;
-          (void)connection.execute({"select set_config('leak.owner', $1, false)", query::Params::of(t)},
-                                   test::within());
-          dirty += test::value(connection, "select current_setting('leak.owner', true)") == std::to_string(t) ? 0 : 1;
+          dirty +=
+              test::value(connection, "select coalesce(current_setting('leak.owner', true), '')")
+                      .empty()
+                  ? 0
+                  : 1;
+          (void)connection.execute(
+              {"select set_config('leak.owner', $1, false)", query::Params::of(t)}, test::within());
+          dirty += test::value(connection, "select current_setting('leak.owner', true)") ==
+                           std::to_string(t)
+                       ? 0
+                       : 1;
         } catch (const std::exception&) {
           ++errors;
         }

@@ -30,11 +30,12 @@ TEST_CASE("statements are prepared once and used again", "[statement]") {
   Pool pool(test::pool_options());
   auto connection = pool.acquire(test::within());
   for (int i = 0; i < 5; ++i) {
-    CHECK(connection.execute({"select $1::int + 1 as prepared_once", Params::of(i)}, test::within()).get<int>(0, 0) ==
-          i + 1);
+    CHECK(connection.execute({"select $1::int + 1 as prepared_once", Params::of(i)}, test::within())
+              .get<int>(0, 0) == i + 1);
   }
   const auto rows = connection.execute(
-      "select (generic_plans + custom_plans)::text from pg_prepared_statements where statement like '%prepared_once' "
+      "select (generic_plans + custom_plans)::text from pg_prepared_statements where statement "
+      "like '%prepared_once' "
       "and not from_sql",
       test::within());
   REQUIRE(rows.rows() == 1);
@@ -60,7 +61,8 @@ TEST_CASE("a cache of 0 prepares nothing", "[statement]") {
   Pool pool(without_cache());
   auto connection = pool.acquire(test::within());
   for (int i = 0; i < 3; ++i) {
-    CHECK(connection.execute({"select $1::int", Params::of(i)}, test::within()).get<int>(0, 0) == i);
+    CHECK(connection.execute({"select $1::int", Params::of(i)}, test::within()).get<int>(0, 0) ==
+          i);
   }
   Params json;
   json.add_json("[1,2]");
@@ -88,10 +90,12 @@ TEST_CASE("DEALLOCATE ALL and DISCARD ALL by a user are healed in the same lease
   for (const char* forget : {"deallocate all", "discard all"}) {
     CAPTURE(forget);
     CHECK(test::value(connection, "select 'again'") == "again");
-    CHECK(connection.execute({"select $1::int", Params::of(1)}, test::within()).get<int>(0, 0) == 1);
+    CHECK(connection.execute({"select $1::int", Params::of(1)}, test::within()).get<int>(0, 0) ==
+          1);
     (void)connection.execute(forget, test::within());
     CHECK(test::value(connection, "select 'again'") == "again");
-    CHECK(connection.execute({"select $1::int", Params::of(2)}, test::within()).get<int>(0, 0) == 2);
+    CHECK(connection.execute({"select $1::int", Params::of(2)}, test::within()).get<int>(0, 0) ==
+          2);
     CHECK(test::value(connection, "select 'again'") == "again");
     auto rows = connection.query("select 'again'", test::within());
     CHECK(rows.collect().rows() == 1);
@@ -136,8 +140,9 @@ TEST_CASE("a stale statement in a batch makes the whole batch run once more", "[
   Pool pool(test::pool_options());
   auto connection = pool.acquire(test::within());
   const std::string sql = "select * from statement_test_t";
-  for (const std::vector<Statement>& batch : std::vector<std::vector<Statement>>{
-           {sql, "insert into statement_test_u values (1)"}, {"insert into statement_test_u values (1)", sql}}) {
+  for (const std::vector<Statement>& batch :
+       std::vector<std::vector<Statement>>{{sql, "insert into statement_test_u values (1)"},
+                                           {"insert into statement_test_u values (1)", sql}}) {
     witness.run("truncate statement_test_u");
     (void)connection.batch(batch, {}, test::within());
     witness.run("alter table statement_test_t add column b int");
@@ -166,8 +171,10 @@ TEST_CASE("inside a transaction a stale statement is passed on, for the transact
 
 TEST_CASE("a user's own EXECUTE of what is not there is the user's error", "[statement]") {
   Pool pool(test::pool_options());
-  CHECK(test::sqlstate_of([&] { (void)pool.execute("execute nothing_of_mine", test::within()); }) == "26000");
-  CHECK(test::sqlstate_of([&] { (void)pool.execute("deallocate nothing_of_mine", test::within()); }) == "26000");
+  CHECK(test::sqlstate_of([&] { (void)pool.execute("execute nothing_of_mine", test::within()); }) ==
+        "26000");
+  CHECK(test::sqlstate_of(
+            [&] { (void)pool.execute("deallocate nothing_of_mine", test::within()); }) == "26000");
   auto connection = pool.acquire(test::within());
   (void)connection.execute("prepare mine as select 42", test::within());
   CHECK(test::value(connection, "execute mine") == "42");
@@ -180,8 +187,8 @@ TEST_CASE("COPY with the client is refused, and the next statement is fine", "[s
   Pool pool(test::pool_options(2));
   QueryOptions read_only = test::within();
   read_only.read_only = true;
-  for (const std::string sql :
-       {"copy (select 1) to stdout", "copy statement_test_t from stdin", "copy statement_test_t to stdout (format binary)"}) {
+  for (const std::string sql : {"copy (select 1) to stdout", "copy statement_test_t from stdin",
+                                "copy statement_test_t to stdout (format binary)"}) {
     CAPTURE(sql);
     for (int i = 0; i < 3; ++i) {
       CHECK(test::sqlstate_of([&] { (void)pool.execute(sql, test::within()); }) == "0A000");
@@ -207,7 +214,9 @@ TEST_CASE("COPY with the client is refused, and the next statement is fine", "[s
   {
     auto connection = pool.acquire(test::within());
     auto transaction = connection.begin({}, test::soon());
-    CHECK(test::sqlstate_of([&] { (void)transaction.execute("copy (select 1) to stdout", test::within()); }) == "0A000");
+    CHECK(test::sqlstate_of([&] {
+            (void)transaction.execute("copy (select 1) to stdout", test::within());
+          }) == "0A000");
   }
   CHECK(test::value(pool, "select 1") == "1");
   witness.run("drop table statement_test_t");
@@ -216,15 +225,24 @@ TEST_CASE("COPY with the client is refused, and the next statement is fine", "[s
 TEST_CASE("what is no statement is refused with a reason", "[statement]") {
   Pool pool(test::pool_options());
   using namespace std::string_literals;
-  CHECK(test::sqlstate_of([&] { (void)pool.execute("select 1; select 2", test::within()); }) == "42601");
+  CHECK(test::sqlstate_of([&] { (void)pool.execute("select 1; select 2", test::within()); }) ==
+        "42601");
   CHECK_THROWS_AS(pool.execute("select 1\0"s, test::within()), std::invalid_argument);
   CHECK_THROWS_AS(pool.execute("select '\0'"s, test::within()), std::invalid_argument);
   CHECK(test::sqlstate_of([&] { (void)pool.execute("select '\xff'", test::within()); }) == "22021");
-  CHECK(test::sqlstate_of([&] { (void)pool.execute({"select $1::text", Params::of("\xc3")}, test::within()); }) == "22021");
-  CHECK(test::sqlstate_of([&] { (void)pool.execute("select $1::int", test::within()); }) == "08P01");
-  CHECK(test::sqlstate_of([&] { (void)pool.execute({"select 1", Params::of(1)}, test::within()); }) == "08P01");
-  CHECK(test::sqlstate_of([&] { (void)pool.execute({"select $1", Params::of()}, test::within()); }) == "08P01");
-  CHECK(test::sqlstate_of([&] { (void)pool.execute("select $2::int", test::within()); }) == "42P18");
+  CHECK(test::sqlstate_of([&] {
+          (void)pool.execute({"select $1::text", Params::of("\xc3")}, test::within());
+        }) == "22021");
+  CHECK(test::sqlstate_of([&] { (void)pool.execute("select $1::int", test::within()); }) ==
+        "08P01");
+  CHECK(test::sqlstate_of([&] {
+          (void)pool.execute({"select 1", Params::of(1)}, test::within());
+        }) == "08P01");
+  CHECK(test::sqlstate_of([&] {
+          (void)pool.execute({"select $1", Params::of()}, test::within());
+        }) == "08P01");
+  CHECK(test::sqlstate_of([&] { (void)pool.execute("select $2::int", test::within()); }) ==
+        "42P18");
   CHECK(test::value(pool, "select 1") == "1");
   CHECK(pool.stats().connected == 1);
 }
@@ -257,10 +275,12 @@ TEST_CASE("an error tells everything that PostgreSQL tells", "[statement]") {
   witness.run("drop schema if exists statement_test cascade");
   witness.run("create schema statement_test");
   witness.run("create table statement_test.t (a int primary key, b int not null)");
-  witness.run("create function statement_test.fail() returns int language plpgsql as $$ begin "
-              "raise exception 'the message' using errcode = 'P7777', detail = 'the detail', hint = 'the hint', "
-              "column = 'the column', datatype = 'the type', constraint = 'the constraint', "
-              "table = 'the table', schema = 'the schema'; end $$");
+  witness.run(
+      "create function statement_test.fail() returns int language plpgsql as $$ begin "
+      "raise exception 'the message' using errcode = 'P7777', detail = 'the detail', hint = 'the "
+      "hint', "
+      "column = 'the column', datatype = 'the type', constraint = 'the constraint', "
+      "table = 'the table', schema = 'the schema'; end $$");
   Pool pool(test::pool_options());
   const auto diagnostics_of = [&](const Statement& statement) {
     try {
@@ -293,7 +313,8 @@ TEST_CASE("an error tells everything that PostgreSQL tells", "[statement]") {
   CHECK(unique.table == "t");
   CHECK(unique.schema == "statement_test");
   CHECK(diagnostics_of("insert into statement_test.t (a) values (2)").column == "b");
-  CHECK(diagnostics_of("select '\xc3\xa4', x from statement_test.t").position == 13);  // characters, not bytes
+  CHECK(diagnostics_of("select '\xc3\xa4', x from statement_test.t").position ==
+        13);  // characters, not bytes
   witness.run("drop schema statement_test cascade");
 }
 
@@ -304,7 +325,8 @@ TEST_CASE("notices do not reach standard error", "[statement]") {
     test::CapturedStderr captured;
     auto connection = pool.acquire(test::within());
     for (const char* level : {"notice", "warning", "info"}) {
-      (void)connection.execute(std::string("do $$ begin raise ") + level + " 'secret'; end $$", test::within());
+      (void)connection.execute(std::string("do $$ begin raise ") + level + " 'secret'; end $$",
+                               test::within());
     }
     (void)connection.execute("rollback", test::within());  // warns: no transaction
     (void)connection.execute("drop table if exists statement_test_missing", test::within());
@@ -320,7 +342,9 @@ TEST_CASE("a flood of notifications does not grow memory and disturbs no answer"
   (void)connection.execute("listen statement_flood", test::within());
   const auto flood = [&](int rounds) {
     for (int i = 0; i < rounds; ++i) {
-      witness.run("select pg_notify('statement_flood', g || repeat('x', 7000)) from generate_series(1, 2000) g");
+      witness.run(
+          "select pg_notify('statement_flood', g || repeat('x', 7000)) from generate_series(1, "
+          "2000) g");
       REQUIRE(test::value(connection, "select 1") == "1");
     }
   };

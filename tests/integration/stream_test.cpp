@@ -35,7 +35,8 @@ TEST_CASE("columns are known before the first row is there", "[stream]") {
   // The later rows take their time: who waits for all cannot have the columns before.
   const auto begin = std::chrono::steady_clock::now();
   auto rows = pool.query(
-      "select i as number, repeat('x', 20000) as filler, case when i > 5 then pg_sleep(0.5) end as nothing "
+      "select i as number, repeat('x', 20000) as filler, case when i > 5 then pg_sleep(0.5) end as "
+      "nothing "
       "from generate_series(1, 7) i",
       test::within());
   REQUIRE(rows.columns().size() == 3);
@@ -67,7 +68,8 @@ TEST_CASE("a statement that returns no rows has no columns", "[stream]") {
   CHECK(result.command == "CREATE TABLE");
   CHECK_FALSE(result.affected.has_value());
   CHECK(result.rows() == 0);
-  const auto inserted = connection.execute("insert into stream_t select generate_series(1, 5)", test::within());
+  const auto inserted =
+      connection.execute("insert into stream_t select generate_series(1, 5)", test::within());
   CHECK(inserted.affected == 5U);
   CHECK(inserted.command == "INSERT");
   CHECK(connection.execute("update stream_t set a = 0 where a > 3", test::within()).affected == 2U);
@@ -76,8 +78,9 @@ TEST_CASE("a statement that returns no rows has no columns", "[stream]") {
 
 TEST_CASE("values arrive in order, text and NULL told apart", "[stream]") {
   Pool pool(test::pool_options());
-  auto rows = pool.query(
-      "select i, nullif('v' || i, 'v3'), '' from generate_series(1, 1000) i order by i", test::within());
+  auto rows =
+      pool.query("select i, nullif('v' || i, 'v3'), '' from generate_series(1, 1000) i order by i",
+                 test::within());
   int expected = 0;
   while (auto block = rows.next()) {
     REQUIRE(block->columns() == 3);
@@ -118,8 +121,8 @@ TEST_CASE("a million rows stream in constant memory", "[stream]") {
     CHECK(count == 1'000'000);
   }
   SECTION("as JSON") {
-    query::JsonStream stream(
-        pool.query("select i, md5(i::text), i::numeric / 7 as n from generate_series(1, 1000000) i", options));
+    query::JsonStream stream(pool.query(
+        "select i, md5(i::text), i::numeric / 7 as n from generate_series(1, 1000000) i", options));
     query::Buffer buffer;
     std::size_t bytes = 0;
     bool more = true;
@@ -158,30 +161,34 @@ TEST_CASE("an answer that nobody reads to its end gives its connection back", "[
   SECTION("when much is left, soon") {
     const auto begin = std::chrono::steady_clock::now();
     {
-      auto rows = pool.query("select repeat('x', 1000), generate_series(1, 100000000)", test::within());
+      auto rows =
+          pool.query("select repeat('x', 1000), generate_series(1, 100000000)", test::within());
       CHECK(rows.next());
     }
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
     CHECK(test::value(pool, "select 1") == "1");
     Witness witness;
     CHECK(test::eventually([&] {
-      return witness.value("select count(*) from pg_stat_activity where query like '%generate_series(1, "
-                           "100000000)%' and state = 'active' and pid <> pg_backend_pid()") == "0";
+      return witness.value(
+                 "select count(*) from pg_stat_activity where query like '%generate_series(1, "
+                 "100000000)%' and state = 'active' and pid <> pg_backend_pid()") == "0";
     }));
   }
   SECTION("when the statement sleeps") {
     const auto begin = std::chrono::steady_clock::now();
     {
-      auto rows = pool.query("select repeat('x', 20000), pg_sleep(case when i > 5 then 20 else 0 end) "
-                             "from generate_series(1, 7) i",
-                             test::within());
+      auto rows = pool.query(
+          "select repeat('x', 20000), pg_sleep(case when i > 5 then 20 else 0 end) "
+          "from generate_series(1, 7) i",
+          test::within());
     }
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
     CHECK(test::value(pool, "select 1") == "1");
   }
   SECTION("a hundred times over") {
     for (int i = 0; i < 100; ++i) {
-      auto rows = pool.query("select repeat('x', 1000) from generate_series(1, 5000)", test::within());
+      auto rows =
+          pool.query("select repeat('x', 1000) from generate_series(1, 5000)", test::within());
       CHECK(rows.next());
     }
     CHECK(test::value(pool, "select 1") == "1");
@@ -196,7 +203,8 @@ TEST_CASE("an abandoned answer's writes are not half done", "[stream]") {
   Pool pool(test::pool_options());
   {
     auto rows = pool.query(
-        "insert into stream_test_t select generate_series(1, 200000) returning a, repeat('x', 100)", test::within());
+        "insert into stream_test_t select generate_series(1, 200000) returning a, repeat('x', 100)",
+        test::within());
     CHECK(rows.next());
   }
   CHECK(test::value(pool, "select 1") == "1");
@@ -246,7 +254,8 @@ TEST_CASE("max_rows does not undo what a statement does", "[stream]") {
   witness.run("drop table if exists stream_test_t");
   witness.run("create table stream_test_t (a int)");
   Pool pool(test::pool_options());
-  auto rows = pool.query("insert into stream_test_t select generate_series(1, 5000) returning a", at_most(3));
+  auto rows = pool.query("insert into stream_test_t select generate_series(1, 5000) returning a",
+                         at_most(3));
   CHECK(count_rows(rows) == 3);
   CHECK(rows.truncated());
   CHECK(rows.command() == "INSERT");
@@ -278,8 +287,9 @@ TEST_CASE("an error in the middle of a stream is thrown there, and the connectio
   Pool pool(test::pool_options());
   const std::string pid = test::value(pool, "select pg_backend_pid()");
   {
-    auto rows = pool.query("select 1000 / (5000 - i), repeat('x', 100) from generate_series(1, 10000) i",
-                           test::within());
+    auto rows =
+        pool.query("select 1000 / (5000 - i), repeat('x', 100) from generate_series(1, 10000) i",
+                   test::within());
     std::uint64_t count = 0;
     std::string sqlstate;
     try {
@@ -321,7 +331,8 @@ TEST_CASE("leases, and what is made from them, outlive the pool", "[stream]") {
 TEST_CASE("large values come through whole", "[stream]") {
   Pool pool(test::pool_options());
   const std::string large(20'000'000, 'x');
-  const auto result = pool.execute({"select $1::text, length($1::text)", Params::of(large)}, test::within());
+  const auto result =
+      pool.execute({"select $1::text, length($1::text)", Params::of(large)}, test::within());
   CHECK(result.get<std::string>(0, 0) == large);
   CHECK(result.get<int>(0, 1) == 20'000'000);
 }

@@ -16,7 +16,8 @@ const std::string kTypes =
     "select t.oid::text, coalesce(e.typname || '[]', t.typname) from pg_type t "
     "left join pg_type e on e.typarray = t.oid "
     "where t.oid < 10000 and t.typrelid = 0 and coalesce(e.typrelid, 0) = 0 "
-    "and (t.typtype in ('b', 'r', 'm') or t.typname in ('record', '_record', 'cstring', 'void')) order by t.oid";
+    "and (t.typtype in ('b', 'r', 'm') or t.typname in ('record', '_record', 'cstring', 'void')) "
+    "order by t.oid";
 
 }  // namespace
 
@@ -35,7 +36,8 @@ TEST_CASE("every built-in type has the name that pg_type gives it", "[type_name]
 TEST_CASE("no type that a user can make has a name", "[type_name]") {
   Witness witness;
   // Whatever else is in the catalog: rows of tables, domains, and what this database was given.
-  for (const auto& row : witness.rows("select oid::text, typname from pg_type where oid >= 10000")) {
+  for (const auto& row :
+       witness.rows("select oid::text, typname from pg_type where oid >= 10000")) {
     CAPTURE(row[1].value());
     CHECK(Column::type_name(static_cast<query::Oid>(std::stoul(row[0].value()))).empty());
   }
@@ -48,8 +50,9 @@ TEST_CASE("a domain's column is described by its base type", "[type_name]") {
   witness.run("create domain type_name_test.age as int");
   witness.run("create domain type_name_test.ages as numeric[]");
   query::Pool pool(test::pool_options());
-  const auto result = pool.execute("select 1::type_name_test.age, '{1}'::type_name_test.ages, 1.5, 'x', null, now()",
-                                   test::within());
+  const auto result = pool.execute(
+      "select 1::type_name_test.age, '{1}'::type_name_test.ages, 1.5, 'x', null, now()",
+      test::within());
   REQUIRE(result.columns.size() == 6);
   CHECK(result.columns[0].type() == "int4");
   CHECK(result.columns[1].type() == "numeric[]");

@@ -76,11 +76,30 @@ TEST_CASE("anything but an array is returned for PostgreSQL to judge", "[array_l
 }
 
 TEST_CASE("what is no JSON array is refused", "[array_literal]") {
-  for (const std::string json :
-       {"[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1] x", "[\"a]", "[\"a\\\"]", "[[1]",
-        "[1}", "[{\"a\":1]", "[\"\\x\"]", "[\"\\u12\"]", "[\"\\u12g4\"]", "[\"\\ud83d\"]",
-        "[\"\\udc18\"]", "[\"\\ud83d\\u0041\"]", "[\"\\ud83dx\"]", "[\"a\"\"b\"]", "[\"a\" \"b\"]",
-        "[1:2]", "[+1]"}) {
+  for (const std::string json : {"[",
+                                 "[1",
+                                 "[1,",
+                                 "[1,]",
+                                 "[,1]",
+                                 "[1 2]",
+                                 "[1]]",
+                                 "[1] x",
+                                 "[\"a]",
+                                 "[\"a\\\"]",
+                                 "[[1]",
+                                 "[1}",
+                                 "[{\"a\":1]",
+                                 "[\"\\x\"]",
+                                 "[\"\\u12\"]",
+                                 "[\"\\u12g4\"]",
+                                 "[\"\\ud83d\"]",
+                                 "[\"\\udc18\"]",
+                                 "[\"\\ud83d\\u0041\"]",
+                                 "[\"\\ud83dx\"]",
+                                 "[\"a\"\"b\"]",
+                                 "[\"a\" \"b\"]",
+                                 "[1:2]",
+                                 "[+1]"}) {
     CAPTURE(json);
     CHECK_THROWS_AS(values(json), std::invalid_argument);
   }

@@ -60,8 +60,7 @@ TEST_CASE("after() lies in the future by as much as it says", "[deadline]") {
   CHECK(past < Clock::now());
 }
 
-TEST_CASE("a duration beyond the clock's range is never, not a moment in the past",
-          "[deadline]") {
+TEST_CASE("a duration beyond the clock's range is never, not a moment in the past", "[deadline]") {
   CHECK(after(std::chrono::milliseconds::max()) == never);
   CHECK(after(std::chrono::milliseconds(std::numeric_limits<std::int64_t>::max() / 2)) == never);
   CHECK(after(std::chrono::hours(24 * 365 * 100)) > Clock::now());

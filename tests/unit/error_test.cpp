@@ -36,7 +36,8 @@ TEST_CASE("only a rollback by the server makes an SQL error retryable", "[error]
   CHECK(sql_error("40001").retryable());
   CHECK(sql_error("40P01").retryable());
   // 40003 is "statement completion unknown": a retry may do the work twice.
-  for (const char* state : {"40002", "40003", "23505", "42P01", "57014", "55P03", "25006", "22012"}) {
+  for (const char* state :
+       {"40002", "40003", "23505", "42P01", "57014", "55P03", "25006", "22012"}) {
     CAPTURE(state);
     CHECK_FALSE(sql_error(state).retryable());
     CHECK_FALSE(sql_error(state).connection_lost());
@@ -81,8 +82,8 @@ TEST_CASE("everything is a query::Error, and Busy is worth a retry", "[error]") 
 }
 
 TEST_CASE("errors that end a connection are told from those that do not", "[error]") {
-  for (const char* state : {"57P01", "57P02", "57P03", "57P04", "57P05", "08006", "08P01", "25P03",
-                            "25P04"}) {
+  for (const char* state :
+       {"57P01", "57P02", "57P03", "57P04", "57P05", "08006", "08P01", "25P03", "25P04"}) {
     CAPTURE(state);
     CHECK(ends("WARNING", state));
     CHECK_FALSE(ends("ERROR", state));

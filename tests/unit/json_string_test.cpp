@@ -67,7 +67,8 @@ TEST_CASE("every byte alone is escaped as PostgreSQL does", "[json_string]") {
     REQUIRE(escaped(text) == reference(text));
   }
   CHECK(escaped("") == "\"\"");
-  CHECK(escaped("\x7f/\xe2\x80\xa8") == "\"\x7f/\xe2\x80\xa8\"");  // DEL, slash, U+2028: as they are
+  CHECK(escaped("\x7f/\xe2\x80\xa8") ==
+        "\"\x7f/\xe2\x80\xa8\"");  // DEL, slash, U+2028: as they are
   CHECK(escaped("\x1f") == "\"\\u001f\"");
 }
 

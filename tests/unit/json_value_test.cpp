@@ -142,7 +142,8 @@ TEST_CASE("a date style that is not ISO is quoted as it is", "[json_value]") {
 }
 
 TEST_CASE("arrays of timestamps follow the same rule", "[json_value]") {
-  CHECK(json(kTimestampArray, R"j({"2024-01-02 03:04:05",NULL,infinity,"0044-03-15 00:00:00 BC"})j") ==
+  CHECK(json(kTimestampArray,
+             R"j({"2024-01-02 03:04:05",NULL,infinity,"0044-03-15 00:00:00 BC"})j") ==
         R"(["2024-01-02T03:04:05",null,"infinity","0044-03-15T00:00:00 BC"])");
   CHECK(json(kTimestampTzArray, R"({{"2024-01-02 03:04:05+00"},{"2024-01-02 03:04:05+05:45"}})") ==
         R"([["2024-01-02T03:04:05+00:00"],["2024-01-02T03:04:05+05:45"]])");

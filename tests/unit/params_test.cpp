@@ -70,8 +70,7 @@ TEST_CASE("an optional is its value or NULL", "[params]") {
   CHECK(params[3].kind == Kind::kNull);
 }
 
-TEST_CASE("U+0000 is refused wherever it stands, and the message names the parameter",
-          "[params]") {
+TEST_CASE("U+0000 is refused wherever it stands, and the message names the parameter", "[params]") {
   using namespace std::string_literals;
   for (const std::string& text : {"\0"s, "a\0"s, "\0a"s, "a\0b"s, std::string(100, 'x') + "\0"s}) {
     CHECK_THROWS_AS(Params::of(text), std::invalid_argument);
@@ -114,8 +113,8 @@ TEST_CASE("every double reads back bit for bit", "[params]") {
     REQUIRE(std::memcmp(&back, &value, sizeof value) == 0);
   };
   for (const double value :
-       {0.1, 1.0 / 3, 1e23, 5e-324, 2.2250738585072011e-308, 1.7976931348623157e308, 9007199254740993.0,
-        -1e-7, 123456789012345680.0}) {
+       {0.1, 1.0 / 3, 1e23, 5e-324, 2.2250738585072011e-308, 1.7976931348623157e308,
+        9007199254740993.0, -1e-7, 123456789012345680.0}) {
     round_trips(value);
   }
   for (int i = 0; i < 50'000; ++i) {
@@ -150,8 +149,8 @@ TEST_CASE("bytes become bytea's hex form, every byte of them", "[params]") {
 
 TEST_CASE("a vector is an array literal that quotes what it must", "[params]") {
   CHECK(text_of(Params::of(std::vector<int>{})) == "{}");
-  CHECK(text_of(Params::of(std::vector<std::string>{"a\"b", "c\\d", "", "NULL", "{x}", "a,b",
-                                                    " lead", "null"})) ==
+  CHECK(text_of(Params::of(
+            std::vector<std::string>{"a\"b", "c\\d", "", "NULL", "{x}", "a,b", " lead", "null"})) ==
         R"({"a\"b","c\\d","","NULL","{x}","a,b"," lead","null"})");
   CHECK(text_of(Params::of(std::vector<std::optional<std::string>>{"NULL", std::nullopt})) ==
         R"({"NULL",NULL})");

@@ -336,8 +336,7 @@ TEST_CASE("a life has an end, give or take a tenth", "[resource_pool]") {
   CHECK(Fake::alive == 0);
 }
 
-TEST_CASE("an expired resource's slot goes to a waiter, the resource does not",
-          "[resource_pool]") {
+TEST_CASE("an expired resource's slot goes to a waiter, the resource does not", "[resource_pool]") {
   Fake::reset_counters();
   PoolOptions no_life = options(1);
   no_life.max_lifetime = 0s;
@@ -385,8 +384,7 @@ TEST_CASE("closing idle resources does not close the pool", "[resource_pool]") {
   CHECK(Fake::alive == 1);
 }
 
-TEST_CASE("a closed pool refuses, tells its waiters, and closes what returns",
-          "[resource_pool]") {
+TEST_CASE("a closed pool refuses, tells its waiters, and closes what returns", "[resource_pool]") {
   Fake::reset_counters();
   FakePool pool(options(1));
   auto held = take(pool);
@@ -438,8 +436,7 @@ TEST_CASE("who waits when the pool closes is refused even if a place returns at 
   }
 }
 
-TEST_CASE("twelve threads never exceed the limit and never share a resource",
-          "[resource_pool]") {
+TEST_CASE("twelve threads never exceed the limit and never share a resource", "[resource_pool]") {
   Fake::reset_counters();
   constexpr std::size_t kLimit = 3;
   constexpr int kThreads = 12;
