@@ -32,7 +32,10 @@ Params: TypeAlias = Sequence[Value]
 Statement: TypeAlias = str | tuple[str, Params | None]
 """One statement of a batch."""
 
-Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
-RowShape: TypeAlias = Literal["objects", "arrays"]
-Numbers: TypeAlias = Literal["exact", "string"]
-Framing: TypeAlias = Literal["document", "lines", "csv"]
+# Unions of one word each, which is the form that stubtest understands.
+Isolation: TypeAlias = (
+    Literal["read committed"] | Literal["repeatable read"] | Literal["serializable"]
+)
+RowShape: TypeAlias = Literal["objects"] | Literal["arrays"]
+Numbers: TypeAlias = Literal["exact"] | Literal["string"]
+Framing: TypeAlias = Literal["document"] | Literal["lines"] | Literal["csv"]

@@ -71,15 +71,14 @@ class Answer {
 
  private:
   void build_row(const Block& block, std::size_t row) {
-    const auto tuple = py::reinterpret_steal<py::object>(
-        PyTuple_New(static_cast<Py_ssize_t>(columns_.size())));
+    const auto tuple =
+        py::reinterpret_steal<py::object>(PyTuple_New(static_cast<Py_ssize_t>(columns_.size())));
     if (!tuple) {
       throw py::error_already_set();
     }
     for (std::size_t column = 0; column < columns_.size(); ++column) {
-      PyObject* value = block.is_null(row, column)
-                            ? Py_NewRef(Py_None)
-                            : decoders_[column](block.text(row, column));
+      PyObject* value = block.is_null(row, column) ? Py_NewRef(Py_None)
+                                                   : decoders_[column](block.text(row, column));
       if (value == nullptr) {
         throw py::error_already_set();
       }

@@ -110,9 +110,9 @@ struct Time {
 };
 
 auto read_time(Reader& reader, Time& time) -> bool {
-  return reader.two(time.hour) && reader.skip(':') && reader.two(time.minute) &&
-         reader.skip(':') && reader.two(time.second) && reader.fraction(time.microsecond) &&
-         time.hour < 24 && time.minute < 60 && time.second < 60;
+  return reader.two(time.hour) && reader.skip(':') && reader.two(time.minute) && reader.skip(':') &&
+         reader.two(time.second) && reader.fraction(time.microsecond) && time.hour < 24 &&
+         time.minute < 60 && time.second < 60;
 }
 
 /// +02, +05:45, -00:43:08; in seconds.
@@ -169,8 +169,7 @@ auto make_time(const Time& time, PyObject* zone) -> PyObject* {
 
 auto make_datetime(const Date& date, const Time& time, PyObject* zone) -> PyObject* {
   return api()->DateTime_FromDateAndTime(date.year, date.month, date.day, time.hour, time.minute,
-                                         time.second, time.microsecond, zone,
-                                         api()->DateTimeType);
+                                         time.second, time.microsecond, zone, api()->DateTimeType);
 }
 
 /// `3 days`, `-1 days`, `1 day`; `moved` says whether there was such a part.
@@ -207,8 +206,8 @@ auto read_hours(Reader& reader, std::int64_t& microseconds) -> bool {
 auto interval_text(PyObject* object) -> std::string {
   const auto* delta = reinterpret_cast<const PyDateTime_Delta*>(object);
   std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%d days %d.%06d seconds",
-                                   delta->days, delta->seconds, delta->microseconds);
+  const int length = std::snprintf(text.data(), text.size(), "%d days %d.%06d seconds", delta->days,
+                                   delta->seconds, delta->microseconds);
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
@@ -260,8 +259,7 @@ auto decode_timestamp(std::string_view text) -> PyObject* {
   Reader reader(text);
   Date date{};
   Time time{};
-  if (!read_date(reader, date) || !reader.skip(' ') || !read_time(reader, time) ||
-      !reader.done()) {
+  if (!read_date(reader, date) || !reader.skip(' ') || !read_time(reader, time) || !reader.done()) {
     return decode_str(text);
   }
   return or_text(make_datetime(date, time, Py_None), text);

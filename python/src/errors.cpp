@@ -22,8 +22,8 @@ const ErrorTypes* error_types = nullptr;
 
 auto make(const py::object& type, const Error& error) -> py::object {
   // Not every message is the server's UTF-8: libpq's own follow the locale.
-  py::object instance = type(py::reinterpret_steal<py::str>(
-      PyUnicode_DecodeUTF8(error.what(), static_cast<Py_ssize_t>(std::strlen(error.what())), "replace")));
+  py::object instance = type(py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
+      error.what(), static_cast<Py_ssize_t>(std::strlen(error.what())), "replace")));
   if (!error.sqlstate().empty()) {
     instance.attr("sqlstate") = error.sqlstate();
   }
@@ -66,9 +66,9 @@ auto make_sql_error(const SqlError& error) -> py::object {
   set(instance, "source_function", diagnostics.source_function);
   set(instance, "statement", error.statement());
   // Notes are what a traceback prints below the message.
-  for (const auto& [name, text] : {std::pair{"DETAIL: ", &diagnostics.detail},
-                                   std::pair{"HINT: ", &diagnostics.hint},
-                                   std::pair{"CONTEXT: ", &diagnostics.context}}) {
+  for (const auto& [name, text] :
+       {std::pair{"DETAIL: ", &diagnostics.detail}, std::pair{"HINT: ", &diagnostics.hint},
+        std::pair{"CONTEXT: ", &diagnostics.context}}) {
     if (!text->empty()) {
       instance.attr("add_note")(name + *text);
     }

@@ -82,7 +82,8 @@ class JsonText {
     for (const char character : string) {
       const auto byte = static_cast<unsigned char>(character);
       if (character == '\0') {
-        throw py::value_error("contains U+0000, which a PostgreSQL text cannot hold; send binary data as bytea");
+        throw py::value_error(
+            "contains U+0000, which a PostgreSQL text cannot hold; send binary data as bytea");
       }
       if (character == '"' || character == '\\') {
         text_ += '\\';

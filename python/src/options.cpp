@@ -43,8 +43,8 @@ auto choose(py::handle value, const char* name,
     allowed += allowed.empty() ? "" : " or ";
     allowed += "'" + std::string(word) + "'";
   }
-  const std::string message = std::string(name) + " must be " + allowed + ", not " +
-                              py::cast<std::string>(py::repr(value));
+  const std::string message =
+      std::string(name) + " must be " + allowed + ", not " + py::cast<std::string>(py::repr(value));
   if (is_text) {
     throw py::value_error(message);
   }
@@ -109,10 +109,9 @@ auto json_options(py::handle rows, py::handle numbers, py::handle framing) -> Js
                                     std::pair{std::string_view("arrays"), Rows::kArrays}};
   static constexpr std::array kNumbers{std::pair{std::string_view("exact"), Numbers::kExact},
                                        std::pair{std::string_view("string"), Numbers::kString}};
-  static constexpr std::array kFramings{
-      std::pair{std::string_view("document"), Framing::kDocument},
-      std::pair{std::string_view("lines"), Framing::kLines},
-      std::pair{std::string_view("csv"), Framing::kCsv}};
+  static constexpr std::array kFramings{std::pair{std::string_view("document"), Framing::kDocument},
+                                        std::pair{std::string_view("lines"), Framing::kLines},
+                                        std::pair{std::string_view("csv"), Framing::kCsv}};
   return {.rows = choose(rows, "rows", kRows),
           .numbers = choose(numbers, "numbers", kNumbers),
           .framing = choose(framing, "framing", kFramings)};
@@ -133,7 +132,8 @@ auto statements_of(py::handle statements) -> std::vector<Statement> {
   for (const py::handle item : statements) {
     try {
       if (PyTuple_Check(item.ptr()) != 0 && PyTuple_GET_SIZE(item.ptr()) == 2) {
-        result.push_back(statement_of(PyTuple_GET_ITEM(item.ptr(), 0), PyTuple_GET_ITEM(item.ptr(), 1)));
+        result.push_back(
+            statement_of(PyTuple_GET_ITEM(item.ptr(), 0), PyTuple_GET_ITEM(item.ptr(), 1)));
       } else if (PyUnicode_Check(item.ptr()) != 0) {
         result.push_back(statement_of(item, py::none()));
       } else {

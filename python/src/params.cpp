@@ -52,7 +52,9 @@ auto params_of(py::handle values) -> Params {
     throw py::error_already_set();
   }
   for (const py::handle value : fixed) {
-    const auto where = [&params] { return "parameter $" + std::to_string(params.size() + 1) + ": "; };
+    const auto where = [&params] {
+      return "parameter $" + std::to_string(params.size() + 1) + ": ";
+    };
     try {
       add(params, value);
     } catch (const py::type_error& error) {

@@ -137,7 +137,8 @@ auto make_pool(py::handle conninfo, py::handle max_size, py::handle max_waiting,
 }  // namespace
 
 void register_pool(py::module_& module) {
-  py::class_<PyPool>(module, "Pool", "A bounded set of connections, for all threads.")
+  py::class_<PyPool>(module, "Pool", plain_class(),
+                     "A bounded set of connections, for all threads.")
       .def(py::init(&make_pool))
       .def("query", &PyPool::query)
       .def("query_json", &PyPool::query_json)

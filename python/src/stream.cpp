@@ -46,7 +46,7 @@ void Stream::close() {
 }
 
 void register_stream(py::module_& module) {
-  py::class_<Stream>(module, "JsonStream", "An iterator of bytes.")
+  py::class_<Stream>(module, "JsonStream", plain_class(), "An iterator of bytes.")
       .def("__iter__", [](py::object self) { return self; })
       .def("__next__", &Stream::next)
       .def("close", &Stream::close)

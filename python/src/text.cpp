@@ -35,8 +35,8 @@ auto digits_of(py::handle number) -> std::string {
 }
 
 auto is_decimal(py::handle value) -> bool {
-  return PyObject_TypeCheck(value.ptr(),
-                            reinterpret_cast<PyTypeObject*>(types().decimal.ptr())) != 0;
+  return PyObject_TypeCheck(value.ptr(), reinterpret_cast<PyTypeObject*>(types().decimal.ptr())) !=
+         0;
 }
 
 auto decimal_text_of(py::handle decimal, bool& finite) -> std::string {

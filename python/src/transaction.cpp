@@ -89,7 +89,8 @@ void PyTransaction::rollback() {
 }
 
 void register_transaction(py::module_& module) {
-  py::class_<PyTransaction>(module, "Transaction", "A transaction block on one connection.")
+  py::class_<PyTransaction>(module, "Transaction", plain_class(),
+                            "A transaction block on one connection.")
       .def("query", &PyTransaction::query)
       .def("query_json", &PyTransaction::query_json)
       .def("stream_json", &PyTransaction::stream_json)

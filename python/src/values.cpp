@@ -1,5 +1,6 @@
 #include "values.hpp"
 
+#include <array>
 #include <charconv>
 #include <string>
 #include <system_error>
@@ -87,6 +88,36 @@ auto decode_bytes(std::string_view text) -> PyObject* {
   return bytes;
 }
 
+struct BuiltIn {
+  Oid type;
+  Oid array;
+  Decode decode;
+};
+
+// What is not str. The numbers of built-in types never change: PostgreSQL's pg_type.dat.
+constexpr std::array kBuiltIn{
+    BuiltIn{23, 1007, decode_int},            // int4
+    BuiltIn{20, 1016, decode_int},            // int8
+    BuiltIn{16, 1000, decode_bool},           // bool
+    BuiltIn{701, 1022, decode_float},         // float8
+    BuiltIn{1700, 1231, decode_decimal},      // numeric
+    BuiltIn{1184, 1185, decode_timestamptz},  // timestamptz
+    BuiltIn{1114, 1115, decode_timestamp},    // timestamp
+    BuiltIn{1082, 1182, decode_date},         // date
+    BuiltIn{2950, 2951, decode_uuid},         // uuid
+    BuiltIn{3802, 3807, decode_json},         // jsonb
+    BuiltIn{114, 199, decode_json},           // json
+    BuiltIn{17, 1001, decode_bytes},          // bytea
+    BuiltIn{21, 1005, decode_int},            // int2
+    BuiltIn{26, 1028, decode_int},            // oid
+    BuiltIn{700, 1021, decode_float},         // float4
+    BuiltIn{1083, 1183, decode_time},         // time
+    BuiltIn{1266, 1270, decode_timetz},       // timetz
+    BuiltIn{1186, 1187, decode_interval},     // interval
+    BuiltIn{22, 1006, decode_vector},         // int2vector
+    BuiltIn{30, 1013, decode_vector},         // oidvector
+};
+
 }  // namespace
 
 auto decode_str(std::string_view text) -> PyObject* {
@@ -98,40 +129,20 @@ auto Decoder::operator()(std::string_view text) const -> PyObject* {
 }
 
 auto decoder_of(Oid type) -> Decoder {
-  // The numbers of built-in types never change: PostgreSQL's src/include/catalog/pg_type.dat.
-  switch (type) {
-    case 16: return {decode_bool};
-    case 17: return {decode_bytes};
-    case 20: case 21: case 23: case 26: return {decode_int};
-    case 22: case 30: return {decode_vector};
-    case 114: case 3802: return {decode_json};
-    case 700: case 701: return {decode_float};
-    case 1082: return {decode_date};
-    case 1083: return {decode_time};
-    case 1114: return {decode_timestamp};
-    case 1184: return {decode_timestamptz};
-    case 1186: return {decode_interval};
-    case 1266: return {decode_timetz};
-    case 1700: return {decode_decimal};
-    case 2950: return {decode_uuid};
-    case 1000: return {decode_bool, ','};
-    case 1001: return {decode_bytes, ','};
-    case 1005: case 1007: case 1016: case 1028: return {decode_int, ','};
-    case 1006: case 1013: return {decode_vector, ','};
-    case 199: case 3807: return {decode_json, ','};
-    case 1021: case 1022: return {decode_float, ','};
-    case 1182: return {decode_date, ','};
-    case 1183: return {decode_time, ','};
-    case 1115: return {decode_timestamp, ','};
-    case 1185: return {decode_timestamptz, ','};
-    case 1187: return {decode_interval, ','};
-    case 1270: return {decode_timetz, ','};
-    case 1231: return {decode_decimal, ','};
-    case 2951: return {decode_uuid, ','};
-    case 1020: return {decode_str, ';'};  // box[], whose elements hold commas
-    default: break;
+  for (const BuiltIn& known : kBuiltIn) {
+    if (type == known.type) {
+      return {known.decode};
+    }
+    if (type == known.array) {
+      return {known.decode, ','};
+    }
   }
-  return Column::type_name(type).ends_with("[]") ? Decoder{decode_str, ','} : Decoder{decode_str};
+  constexpr Oid kBoxArray = 1020;
+  if (type == kBoxArray) {
+    return {decode_str, ';'};  // its elements hold commas
+  }
+  const bool array = Column::type_name(type).ends_with("[]");
+  return {decode_str, array ? ',' : '\0'};
 }
 
 }  // namespace query::python

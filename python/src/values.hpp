@@ -10,7 +10,7 @@ namespace query::python {
 // Python's error set only where memory ran out. A value that its Python type cannot hold
 // (infinity, a date BC, 24:00:00) is the str that PostgreSQL sent.
 
-using Decode = auto (*)(std::string_view text) -> PyObject*;
+using Decode = auto(*)(std::string_view text) -> PyObject*;
 
 /// How a column's values become Python's.
 struct Decoder {

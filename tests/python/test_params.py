@@ -74,7 +74,7 @@ def test_values_come_back_as_they_went(pool: libquery.Pool, type_name: str, valu
 
 
 def test_the_server_has_exactly_what_was_written(pool: libquery.Pool) -> None:
-    for type_name, value, text in [
+    cases: list[tuple[str, Any, str]] = [
         ("numeric", Decimal("1.10"), "1.10"),
         ("numeric", 10**4000, str(10**4000)),
         ("numeric", Decimal("sNaN"), "NaN"),
@@ -93,7 +93,8 @@ def test_the_server_has_exactly_what_was_written(pool: libquery.Pool) -> None:
         ("int", "7", "7"),
         ("bytea", bytearray(b"\x01"), "\\x01"),
         ("bytea", memoryview(b"\x01\x02\x03\x04")[::2], "\\x0103"),
-    ]:
+    ]
+    for type_name, value, text in cases:
         assert pool.query(f"select $1::{type_name}::text", [value]) == [(text,)], (type_name, value)
 
 

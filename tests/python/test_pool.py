@@ -6,8 +6,8 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from observer import Observer
@@ -148,23 +148,23 @@ def test_stats_count(dsn: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "kind", "message"),
+    ("options", "kind", "message"),
     [
-        (lambda: libquery.Pool("nonsense"), ValueError, "missing \"=\""),
-        (lambda: libquery.Pool("nokey=1"), ValueError, "nokey"),
-        (lambda: libquery.Pool(max_size=0), ValueError, "max_size"),
-        (lambda: libquery.Pool(max_size=-1), ValueError, "max_size must not be negative"),
-        (lambda: libquery.Pool(max_size=1.5), TypeError, "max_size must be an int, not float"),
-        (lambda: libquery.Pool(max_wait="1"), TypeError, "max_wait must be a number of seconds"),
-        (lambda: libquery.Pool(max_wait=-1), ValueError, "max_wait must not be negative"),
-        (lambda: libquery.Pool(7), TypeError, "conninfo must be a str, not int"),
+        ({"conninfo": "nonsense"}, ValueError, 'missing "="'),
+        ({"conninfo": "nokey=1"}, ValueError, "nokey"),
+        ({"conninfo": 7}, TypeError, "conninfo must be a str, not int"),
+        ({"max_size": 0}, ValueError, "max_size"),
+        ({"max_size": -1}, ValueError, "max_size must not be negative"),
+        ({"max_size": 1.5}, TypeError, "max_size must be an int, not float"),
+        ({"max_wait": "1"}, TypeError, "max_wait must be a number of seconds"),
+        ({"max_wait": -1}, ValueError, "max_wait must not be negative"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_option_is_named(
-    make: Callable[[], libquery.Pool], kind: type[Exception], message: str
+    options: dict[str, Any], kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
-        make()
+        libquery.Pool(**options)
 
 
 def test_prepared_statements_can_be_turned_off(dsn: str) -> None:

@@ -67,7 +67,7 @@ def test_a_late_error_is_raised_at_its_chunk(pool: libquery.Pool) -> None:
     stream = pool.stream_json(
         "select 1 / (i - 100000) from generate_series(1, 200000) as g(i)", chunk_size=1000
     )
-    read = []
+    read: list[bytes] = []
     with pytest.raises(libquery.SqlError) as caught:
         read.extend(stream)
     assert caught.value.sqlstate == "22012"

@@ -121,9 +121,7 @@ EXPECTED: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("sql", "expected"), EXPECTED, ids=[sql[:40] for sql, _ in EXPECTED])
-def test_every_type_becomes_its_python_value(
-    pool: libquery.Pool, sql: str, expected: object
-) -> None:
+def test_every_type_becomes_its_python_value(pool: libquery.Pool, sql: str, expected: Any) -> None:
     (row,) = pool.query(f"select {sql}")
     assert row == (expected,)
     assert type(row[0]) is type(expected)
