@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "first_word.hpp"
 #include "json_type.hpp"
 
 namespace query::detail {
@@ -47,16 +48,26 @@ auto Answer::patiently(F&& work) -> decltype(work()) {
   }
 }
 
+/// Refuses what must not even be sent. COPY with the client cannot run in a pipeline, and by the
+/// time that the server's answer shows it, what stands behind it is on its way.
+void Answer::refuse_impossible() {
+  for (std::size_t i = 0; i < statements_.size(); ++i) {
+    const std::string& sql = statements_[i].sql;
+    if (sql.find('\0') != std::string::npos) {
+      done();
+      throw std::invalid_argument("the SQL contains U+0000, which PostgreSQL does not accept");
+    }
+    if (first_word(sql) == "copy") {
+      refuse_copy(i);
+    }
+  }
+}
+
 void Answer::start() {
   lease_->require_idle();
   lease_->answering = true;
   open_ = true;
-  for (const Statement& statement : statements_) {
-    if (statement.sql.find('\0') != std::string::npos) {
-      done();
-      throw std::invalid_argument("the SQL contains U+0000, which PostgreSQL does not accept");
-    }
-  }
+  refuse_impossible();
   patiently([this] {
     session().settle(patience_);
     inside_transaction_ = session().transaction_status() != PQTRANS_IDLE;
@@ -155,7 +166,8 @@ void Answer::begin_rows() {
   ResultHandle result = session().receive(patience_);
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
-    refuse_copy();
+    session().doubt();  // a pipeline cannot get out of COPY
+    refuse_copy(expected_.front().statement);
   }
   const int width = PQnfields(result.get());
   columns_.clear();

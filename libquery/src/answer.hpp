@@ -18,10 +18,12 @@
 
 namespace query::detail {
 
-/// A prepared statement was dropped by the user or outdated by DDL; nothing ran.
+/// A prepared statement was dropped by the user or outdated by DDL; nothing took effect, and the
+/// same once more will be prepared anew.
 class StaleStatement : public SqlError {
  public:
   using SqlError::SqlError;
+  [[nodiscard]] auto retryable() const noexcept -> bool override { return true; }
 };
 
 /// How long the server may take to come to the end of a round that has failed.
@@ -88,7 +90,8 @@ class Answer {
 
   // Trouble.
   [[noreturn]] void fail(const PGresult* result);
-  [[noreturn]] void refuse_copy();
+  void refuse_impossible();
+  [[noreturn]] void refuse_copy(std::size_t statement);
   [[noreturn]] void give_up(const OutOfPatience& end);
   auto cancel_and_drain() noexcept -> bool;
   auto receive_cancelling(Deadline grace) -> ResultHandle;

@@ -34,13 +34,17 @@ void Answer::fail(const PGresult* result) {
     // The statement's own error is the news; the session is marked already.
     session().doubt();
   }
-  const bool nothing_ran = statement == 0 && !inside_transaction_ && session().sound();
+  const bool repeatable = !inside_transaction_ && session().sound();
   done();
+  std::optional<std::size_t> index;
+  if (batch_ && statement < statements_.size()) {
+    index = statement;
+  }
 
   if (ours_is_gone || outdated) {
     session().statements().clear();
-    if (nothing_ran) {
-      throw StaleStatement(std::move(diagnostics));
+    if (repeatable) {
+      throw StaleStatement(std::move(diagnostics), index);
     }
   }
   if (diagnostics.sqlstate == "25006" && !options_.read_only && session().is_standby()) {
@@ -55,27 +59,17 @@ void Answer::fail(const PGresult* result) {
                        "the statements behind it did not run.",
                    .hint = "Leave BEGIN, COMMIT and ROLLBACK out of a batch."};
   }
-  std::optional<std::size_t> index;
-  if (batch_ && statement < statements_.size()) {
-    index = statement;
-  }
   throw SqlError(std::move(diagnostics), index);
 }
 
-void Answer::refuse_copy() {
-  session().doubt();  // a pipeline cannot get out of COPY
-  const std::size_t statement = expected_.front().statement;
+void Answer::refuse_copy(std::size_t statement) {
   done();
-  std::optional<std::size_t> index;
-  if (batch_) {
-    index = statement;
-  }
   throw SqlError({.severity = "ERROR",
                   .sqlstate = "0A000",
-                  .message = "COPY to or from the client is not supported",
+                  .message = "COPY is not supported",
                   .hint = "Use SELECT to read (CSV is one of the answer's formats) and INSERT to "
                           "write."},
-                 index);
+                 batch_ ? std::optional(statement) : std::nullopt);
 }
 
 void Answer::give_up(const OutOfPatience& end) {
@@ -86,8 +80,9 @@ void Answer::give_up(const OutOfPatience& end) {
                         undone ? Outcome::kNothingSent : Outcome::kUnknown);
 }
 
-/// The next result of a cancelled round. PostgreSQL forgets a cancel that arrives before it has read
-/// the Execute message (while it still plans, or loads its JIT compiler), hence once more and more.
+/// The next result of a cancelled round. PostgreSQL forgets a cancel that arrives before it has
+/// read the Execute message (while it still plans, or loads its JIT compiler), hence once more and
+/// more.
 auto Answer::receive_cancelling(Deadline grace) -> ResultHandle {
   for (;;) {
     try {

@@ -93,12 +93,19 @@ auto Connection::query_batch(std::span<const Statement> statements,
 
 auto Connection::batch(std::span<const Statement> statements, const TransactionOptions& transaction,
                        const QueryOptions& options) -> std::vector<Result> {
-  std::vector<Result> results;
-  Rows rows = query_batch(statements, transaction, options);
-  for (bool more = rows.at_statement(); more; more = rows.next_statement()) {
-    results.push_back(rows.collect());
+  const auto run = [&] {
+    std::vector<Result> results;
+    Rows rows = query_batch(statements, transaction, options);
+    for (bool more = rows.at_statement(); more; more = rows.next_statement()) {
+      results.push_back(rows.collect());
+    }
+    return results;
+  };
+  try {
+    return run();
+  } catch (const detail::StaleStatement&) {
+    return run();
   }
-  return results;
 }
 
 auto Connection::begin(const TransactionOptions& transaction, Deadline deadline) -> Transaction {

@@ -77,11 +77,20 @@ void Session::flush(const Patience& patience) {
   while (left > 0) {
     // The server may have stopped reading until we read: take in while giving out.
     wait(PQsocket(connection), POLLIN | POLLOUT, patience);
-    if (PQconsumeInput(connection) == 0) {
+    if (!take_in()) {
       return;  // the reason is in the result that follows
     }
     left = PQflush(connection);
   }
+}
+
+/// Takes in what has arrived; drops notifications, for which a lease has no place.
+auto Session::take_in() -> bool {
+  const bool alive = PQconsumeInput(connection_.get()) == 1;
+  while (PGnotify* notification = PQnotifies(connection_.get())) {
+    PQfreemem(notification);
+  }
+  return alive;
 }
 
 auto Session::receive(const Patience& patience) -> ResultHandle {
@@ -89,7 +98,7 @@ auto Session::receive(const Patience& patience) -> ResultHandle {
   flush(patience);
   while (PQisBusy(connection) != 0) {
     wait(PQsocket(connection), POLLIN, patience);
-    if (PQconsumeInput(connection) == 0) {
+    if (!take_in()) {
       break;  // PQgetResult tells why
     }
   }
@@ -158,9 +167,6 @@ void Session::reset() {
   queue_search_for_statements();
   sync();
   ++passing_;
-  while (PGnotify* notification = PQnotifies(connection_.get())) {
-    PQfreemem(notification);
-  }
   last_words_.clear();  // a user may have raised them
   last_words_sqlstate_.clear();
   (void)PQflush(connection_.get());

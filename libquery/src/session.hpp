@@ -113,6 +113,7 @@ class Session {
 
   void prepare_for_use();
   void flush(const Patience& patience);
+  auto take_in() -> bool;
   void require(int sent);
   void queue_search_for_statements();
   void drop_statements(const std::vector<std::string>& names, const Patience& patience);

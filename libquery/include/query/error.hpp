@@ -117,7 +117,8 @@ class QUERY_EXPORT SqlError : public Error {
   /// In a batch: the 0-based index of the statement that failed; empty where the COMMIT failed.
   [[nodiscard]] auto statement() const noexcept -> std::optional<std::size_t> { return statement_; }
 
-  /// Serialization failures and deadlocks (40001, 40P01): PostgreSQL rolled everything back.
+  /// Serialization failures and deadlocks (40001, 40P01), and the rare statement that DDL outdated
+  /// while it ran (0A000, 26000): PostgreSQL rolled everything back.
   [[nodiscard]] auto retryable() const noexcept -> bool override;
 
  private:
