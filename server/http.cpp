@@ -147,19 +147,21 @@ class HttpServer::Front final : public httplib::Server {
              error_reply(response.status, "bad_request", "the request could not be read"));
       }
     });
-    set_post_routing_handler([](const httplib::Request& /*request*/, httplib::Response& response) {
-      response.headers.erase("Keep-Alive");
-      response.headers.erase("Accept-Ranges");
-      if (current->close && !response.has_header("Connection")) {
-        response.set_header("Connection", "close");
-      }
-      if (response.status == 204) {
-        response.headers.erase("Content-Length");
-      }
-      for (const auto& [name, value] : current->fields) {
-        response.set_header(name, value);
-      }
-    });
+    set_post_routing_handler(
+        [this](const httplib::Request& /*request*/, httplib::Response& response) {
+          current->close = current->close || draining_;  // it may have begun since the request came
+          response.headers.erase("Keep-Alive");
+          response.headers.erase("Accept-Ranges");
+          if (current->close && !response.has_header("Connection")) {
+            response.set_header("Connection", "close");
+          }
+          if (response.status == 204) {
+            response.headers.erase("Content-Length");
+          }
+          for (const auto& [name, value] : current->fields) {
+            response.set_header(name, value);
+          }
+        });
   }
 
   void on_query(httplib::Response& response, const httplib::ContentReader& reader) {

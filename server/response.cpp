@@ -151,7 +151,9 @@ auto connection_error_reply(const ConnectionError& error, const Asked& asked) ->
   Extra extra;
   extra.batch = asked.batch;
   extra.outcome_unknown = error.outcome_unknown();
-  const std::string_view code = error.sqlstate().empty() ? "unavailable" : error.sqlstate();
+  // Class 08 is libquery's own word for it; any other SQLSTATE came from PostgreSQL.
+  const bool own_word = error.sqlstate().empty() || error.sqlstate().starts_with("08");
+  const std::string_view code = own_word ? "unavailable" : std::string_view(error.sqlstate());
   Diagnostics fields =
       own(code, extra.outcome_unknown ? "the connection to the database was lost while the "
                                         "statement ran"

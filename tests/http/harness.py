@@ -148,6 +148,21 @@ class Server:
 
 
 @contextmanager
+def launched(
+    *flags: str, env: dict[str, str] | None = None, database: str | None = DSN
+) -> Iterator[Server]:
+    """A server that may never get to listen, and may end in any way; it is gone afterwards."""
+    server = Server(*flags, env=env, database=database)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+        server.session.close()
+        server.log_file.close()
+
+
+@contextmanager
 def running(
     *flags: str, env: dict[str, str] | None = None, database: str | None = DSN
 ) -> Iterator[Server]:

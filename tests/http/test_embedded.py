@@ -11,18 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import Server, run, wait_until
+from harness import Server, launched, run, running, wait_until
 
 ROOT = os.geteuid() == 0
 
 
 @contextmanager
 def embedded(directory: Path, *flags: str) -> Iterator[Server]:
-    server = Server("--data-dir", str(directory), *flags, database=None)
-    try:
-        yield server.start()
-    finally:
-        assert server.stop() == 0
+    with running("--data-dir", str(directory), *flags, database=None) as server:
+        yield server
 
 
 @pytest.fixture
@@ -90,24 +87,23 @@ def test_its_life(directory: Path) -> None:
         assert server.value("select id from kept") == 7
 
     # Killed: PostgreSQL goes too, and nothing stops the next start.
-    server = Server("--data-dir", str(directory), database=None).start()
-    pid = postmaster(directory)
-    server.signal(signal.SIGKILL)
-    server.wait()
-    server.log_file.close()
+    with launched("--data-dir", str(directory), database=None) as server:
+        server.start()
+        pid = postmaster(directory)
+        server.signal(signal.SIGKILL)
+        server.wait()
     with embedded(directory) as server:
         assert server.value("select id from kept") == 7
     assert not alive(pid)
 
     # Killed with all of PostgreSQL: recovery, and on.
-    server = Server("--data-dir", str(directory), database=None).start()
-    server.post("insert into kept values (8)")
-    os.kill(postmaster(directory), signal.SIGKILL)
-    # The server notices, says so and ends.
-    assert server.wait() == 1
-    assert "has ended by itself" in server.log()
-    assert "postgres.log" in server.log()
-    server.log_file.close()
+    with launched("--data-dir", str(directory), database=None) as server:
+        server.start().post("insert into kept values (8)")
+        os.kill(postmaster(directory), signal.SIGKILL)
+        # The server notices, says so and ends.
+        assert server.wait() == 1
+        assert "has ended by itself" in server.log()
+        assert "postgres.log" in server.log()
     with embedded(directory) as server:
         assert server.rows("select id from kept order by 1") == [[7], [8]]
 
@@ -157,22 +153,20 @@ def test_without_postgresql_it_says_what_to_install(directory: Path) -> None:
 
 
 def test_an_interrupted_first_start_leaves_nothing_in_the_way(directory: Path) -> None:
-    server = Server("--data-dir", str(directory), database=None)
-    wait_until(lambda: (directory / "data.new").exists(), "initdb runs")
-    server.signal(signal.SIGKILL)
-    server.wait()
-    server.log_file.close()
+    with launched("--data-dir", str(directory), database=None) as server:
+        wait_until(lambda: (directory / "data.new").exists(), "initdb runs")
+        server.signal(signal.SIGKILL)
+        server.wait()
     with embedded(directory) as started:
         assert started.value("select 1") == 1
 
 
 def test_a_stop_while_it_starts_is_obeyed(directory: Path) -> None:
-    server = Server("--data-dir", str(directory), database=None)
-    wait_until(lambda: (directory / "data.new").exists(), "initdb runs")
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 1
-    assert "asked to stop" in server.log() or "initdb was stopped" in server.log()
-    server.log_file.close()
+    with launched("--data-dir", str(directory), database=None) as server:
+        wait_until(lambda: (directory / "data.new").exists(), "initdb runs")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 1
+        assert "asked to stop" in server.log() or "initdb was stopped" in server.log()
 
 
 def test_the_terminals_ctrl_c_does_not_reach_postgresql(directory: Path) -> None:
