@@ -126,7 +126,8 @@ def test_a_long_path_gets_a_short_socket(directory: Path) -> None:
     deep = directory.parent / ("x" * 60) / ("y" * 60)
     with embedded(deep) as server:
         assert server.value("select 1") == 1
-        socket_directory = server.value("show unix_socket_directories")
+        arguments = Path(f"/proc/{postmaster(deep)}/cmdline").read_text().split("\0")
+        socket_directory = arguments[arguments.index("-k") + 1]
         assert len(socket_directory) < 90
         assert Path(socket_directory).exists()
     assert not Path(socket_directory).exists()

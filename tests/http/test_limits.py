@@ -120,6 +120,8 @@ def test_a_client_that_goes_away_leaves_the_queue(server: Server) -> None:
 def test_a_full_pool_refuses_with_retry_after(server: Server) -> None:
     marker = uuid.uuid4().hex
     with running("--pool-size", "1", "--pool-queue", "0") as small:
+        # The server's own first look at the database is over.
+        wait_until(lambda: small.get("/readyz").status_code == 200, "the server is ready")
         hold = Background(lambda: small.post(f"select pg_sleep(3) /* {marker} */").status_code)
         wait_until(lambda: active(server, marker) == 1, "the connection is taken")
         response = small.post("select 1")
