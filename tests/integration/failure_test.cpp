@@ -46,11 +46,12 @@ auto connection_error_of(Work&& work) -> Failure {
   throw std::logic_error("unreachable");
 }
 
-void terminate(Witness& witness, const std::string& pid) {
+/// True when the backend is gone. Asserts nothing: it is also called by other threads.
+auto terminate(Witness& witness, const std::string& pid) -> bool {
   witness.run("select pg_terminate_backend(" + pid + ")");
-  CHECK(test::eventually([&] {
+  return test::eventually([&] {
     return witness.value("select count(*) from pg_stat_activity where pid = " + pid) == "0";
-  }));
+  });
 }
 
 auto pool_with(const std::string& settings) -> query::PoolOptions {
@@ -110,7 +111,7 @@ TEST_CASE("a backend that was terminated while idle is replaced without a word",
     connections.clear();
     CHECK(test::eventually([&] { return pool.stats().idle == 5; }));
     for (const auto& pid : pids) {
-      terminate(witness, pid);
+      CHECK(terminate(witness, pid));
     }
   }
   for (int i = 0; i < 10; ++i) {
@@ -124,18 +125,20 @@ TEST_CASE("a backend that is terminated while it runs is a lost connection with 
   Witness witness;
   auto connection = pool.acquire(test::within());
   const std::string pid = test::value(connection, kPid);
+  bool killed = false;
   std::thread killer([&] {
-    CHECK(test::eventually([&] {
-      return witness.value(
-                 "select state from pg_stat_activity where query = 'select pg_sleep(20)' and pid "
-                 "= " +
-                 pid) == "active";
-    }));
-    terminate(witness, pid);
+    killed = test::eventually([&] {
+               return witness.value(
+                          "select state from pg_stat_activity "
+                          "where query = 'select pg_sleep(20)' and pid = " +
+                          pid) == "active";
+             }) &&
+             CHECK(terminate(witness, pid));
   });
   const auto failure =
       connection_error_of([&] { (void)connection.execute("select pg_sleep(20)", test::within()); });
   killer.join();
+  CHECK(killed);
   CHECK(failure.sqlstate == "57P01");
   CHECK(failure.outcome_unknown);
   CHECK_FALSE(failure.retryable);
@@ -162,7 +165,7 @@ TEST_CASE("a backend that is terminated in the middle of a stream ends the strea
     const auto failure = connection_error_of([&] {
       while (auto block = rows.next()) {
         if (++count == 5) {
-          terminate(witness, pid);
+          CHECK(terminate(witness, pid));
         }
       }
     });
@@ -188,7 +191,7 @@ TEST_CASE("a JSON document of a broken stream is never complete", "[failure]") {
   }
   const std::string text(buffer.view());
   const auto at = text.find("{\"pid\":") + 7;
-  terminate(witness, text.substr(at, text.find(',', at) - at));
+  CHECK(terminate(witness, text.substr(at, text.find(',', at) - at)));
   CHECK_THROWS_AS(
       [&] {
         while (stream.read(buffer)) {
@@ -207,7 +210,8 @@ TEST_CASE("a terminated transaction is rolled back and says that it is lost", "[
     auto connection = pool.acquire(test::within());
     auto transaction = connection.begin({}, test::soon());
     (void)transaction.execute("insert into failure_test_t values (1)", test::within());
-    terminate(witness, transaction.execute(kPid, test::within()).get<std::string>(0, 0).value());
+    CHECK(terminate(witness,
+                    transaction.execute(kPid, test::within()).get<std::string>(0, 0).value()));
     (void)connection_error_of([&] { transaction.commit(test::soon()); });
   }
   CHECK(test::value(pool, "select count(*) from failure_test_t") == "0");
@@ -233,15 +237,17 @@ TEST_CASE("a connection lost during the COMMIT has an unknown outcome", "[failur
     (void)transaction.execute("insert into failure_test.t values (1)", test::within());
     const std::string pid =
         transaction.execute(kPid, test::within()).get<std::string>(0, 0).value();
+    bool killed = false;
     std::thread killer([&] {
-      CHECK(test::eventually([&] {
-        return witness.value("select wait_event from pg_stat_activity where pid = " + pid) ==
-               "PgSleep";
-      }));
-      terminate(witness, pid);
+      killed = test::eventually([&] {
+                 return witness.value("select wait_event from pg_stat_activity where pid = " +
+                                      pid) == "PgSleep";
+               }) &&
+               CHECK(terminate(witness, pid));
     });
     const auto failure = connection_error_of([&] { transaction.commit(test::soon()); });
     killer.join();
+    CHECK(killed);
     CHECK(failure.sqlstate == "57P01");
     CHECK(failure.outcome_unknown);
     CHECK_FALSE(failure.retryable);

@@ -222,6 +222,34 @@ TEST_CASE("COPY with the client is refused, and the next statement is fine", "[s
   witness.run("drop table statement_test_t");
 }
 
+TEST_CASE("COPY does not get through in disguise, and nothing of its batch stays", "[statement]") {
+  Witness witness;
+  witness.run("drop table if exists statement_test_t");
+  witness.run("create table statement_test_t (a int)");
+  Pool pool(test::pool_options());
+  for (const std::string sql :
+       {"COPY (select 1) TO STDOUT", "  \t\r\n\fcopy (select 1) to stdout",
+        "copy(select 1)to stdout", "/* a */copy (select 1) to stdout",
+        "/* a /* nested */ */ copy (select 1) to stdout", "-- a\ncopy (select 1) to stdout",
+        "-- a\rcopy (select 1) to stdout", "--\n-- /*\ncopy (select 1) to stdout",
+        "/**//* -- */copy (select 1) to stdout", ";copy (select 1) to stdout",
+        " ; ;; /* a */ copy (select 1) to stdout"}) {
+    CAPTURE(sql);
+    auto connection = pool.acquire(test::within());
+    const std::vector<Statement> batch{"insert into statement_test_t values (1)", sql, "select 1"};
+    CHECK(test::sqlstate_of([&] { (void)connection.batch(batch, {}, test::within()); }) == "0A000");
+    CHECK(witness.value("select count(*) from statement_test_t") == "0");
+    { const query::Connection gone = std::move(connection); }
+    CHECK(test::sqlstate_of([&] { (void)pool.execute(sql, test::within()); }) == "0A000");
+    CHECK(test::value(pool, "select 1") == "1");
+  }
+  // What only looks like one runs.
+  CHECK(test::value(pool, "select copy from (select 1 as copy) c") == "1");
+  CHECK(test::value(pool, "/* copy */ select 2") == "2");
+  CHECK(test::sqlstate_of([&] { (void)pool.execute("copyx", test::within()); }) == "42601");
+  witness.run("drop table statement_test_t");
+}
+
 TEST_CASE("what is no statement is refused with a reason", "[statement]") {
   Pool pool(test::pool_options());
   using namespace std::string_literals;
