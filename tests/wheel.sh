@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1
-requirements=tests/python/requirements.txt
+requirements=tests/requirements.txt
 state=$(find CMakeLists.txt pyproject.toml libquery python "$requirements" -type f \
   -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum)
 if [ "$state" != "$(cat "$venv/made-from" 2>/dev/null)" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then

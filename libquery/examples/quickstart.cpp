@@ -1,5 +1,5 @@
 // A first look at libquery: a pool, a value, a transaction, a stream of JSON.
-//   c++ -std=c++20 quickstart.cpp $(pkg-config --cflags --libs query) -lpq && ./a.out 'host=/tmp'
+//   c++ -std=c++20 quickstart.cpp $(pkg-config --cflags --libs query) && ./a.out 'host=/tmp'
 #include <iostream>
 
 #include <query/query.hpp>
