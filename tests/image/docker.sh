@@ -34,7 +34,11 @@ start_docker() {
   docker_pid=$!
   local wait
   for ((wait = 0; wait < 120; wait++)); do
-    if docker_answers; then return; fi
+    if docker_answers; then
+      # Layers of earlier builds are the cache, but not for ever.
+      timeout 120 docker image prune --force --filter until=168h >/dev/null || true
+      return
+    fi
     kill -0 "$docker_pid" 2>/dev/null || break
     sleep 0.5
   done
