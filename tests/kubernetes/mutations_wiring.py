@@ -1,6 +1,6 @@
 """Breaks what rules_wiring.py guards."""
 
-from mutation import Mutation, api, db, remove, setting, spec
+from mutation import Mutation, api, db, remove, remove_item, setting, spec
 
 db_policy = spec("NetworkPolicy", "postgres")
 
@@ -58,6 +58,50 @@ MUTATIONS = [
         "volume not mounted",
         "mounts",
         lambda o: db(o)["volumeMounts"].pop(),
+    ),
+    Mutation(
+        "settings_reach_the_containers",
+        "ConfigMap not read",
+        "does not read its ConfigMap",
+        lambda o: api(o).pop("envFrom"),
+    ),
+    Mutation(
+        "settings_reach_the_containers",
+        "setting overridden",
+        "overrides",
+        lambda o: api(o)["env"].append({"name": "QUERY_POOL_SIZE", "value": "80"}),
+    ),
+    Mutation(
+        "settings_reach_the_containers",
+        "password file elsewhere",
+        "APP_RW_PASSWORD_FILE",
+        lambda o: o.database_pod["volumes"][2]["secret"]["items"].pop(),
+    ),
+    Mutation(
+        "settings_reach_the_containers",
+        "superuser's password not named",
+        "POSTGRES_PASSWORD_FILE",
+        lambda o: remove_item(db(o)["env"], "POSTGRES_PASSWORD_FILE"),
+    ),
+    Mutation(
+        "settings_reach_the_containers",
+        "another database",
+        "database app",
+        lambda o: remove_item(db(o)["env"], "POSTGRES_DB"),
+    ),
+    Mutation(
+        "settings_reach_the_containers",
+        "the image's postgresql.conf",
+        "postgresql.conf",
+        lambda o: db(o)["args"].pop(1),
+    ),
+    Mutation(
+        "settings_reach_the_containers",
+        "init scripts elsewhere",
+        "no init script",
+        lambda o: next(m for m in db(o)["volumeMounts"] if m["name"] == "initdb").update(
+            mountPath="/initdb"
+        ),
     ),
     Mutation(
         "secrets_are_files",

@@ -75,6 +75,51 @@ def configuration_exists_and_rolls_pods(objects: Objects) -> Iterator[str]:
                 yield f"{name} mounts {sorted(mounted)} and has {sorted(volumes)}"
 
 
+def mounted_files(objects: Objects, pod: dict[str, Any]) -> set[str]:
+    """The paths at which the keys of ConfigMaps and Secrets appear in a pod of one container."""
+    (container,) = pod["containers"]
+    places = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    files = set()
+    for volume in pod["volumes"]:
+        place = places.get(volume["name"])
+        if "configMap" in volume:
+            keys = objects.get("ConfigMap", volume["configMap"]["name"])["data"]
+            files |= {f"{place}/{key}" for key in keys}
+        if "secret" in volume:
+            keys = objects.get("Secret", volume["secret"]["secretName"])["data"]
+            items = volume["secret"].get("items", [])
+            files |= {f"{place}/{item['path']}" for item in items if item["key"] in keys}
+    return files
+
+
+@rule
+def settings_reach_the_containers(objects: Objects) -> Iterator[str]:
+    # Whatever the other rules say about query-server.env holds for a pod that reads it.
+    (container,) = objects.api_pod["containers"]
+    config = objects.generated("ConfigMap", API)["metadata"]["name"]
+    if {"configMapRef": {"name": config}} not in container.get("envFrom", []):
+        yield "the API does not read its ConfigMap"
+    settings = {item["name"]: item.get("value", "") for item in container.get("env", [])}
+    for name in sorted(settings.keys() & objects.config().keys()):
+        yield f"the API's {name} overrides its ConfigMap"
+    if not objects.has_database:
+        return
+    (container,) = objects.database_pod["containers"]
+    settings = {item["name"]: item.get("value", "") for item in container["env"]}
+    files = mounted_files(objects, objects.database_pod)
+    for name in ("POSTGRES_PASSWORD_FILE", "APP_RW_PASSWORD_FILE"):
+        if settings.get(name) not in files:
+            yield f"{name} of the database names no file that is mounted"
+    if settings.get("POSTGRES_DB") != "app":
+        yield "the first start does not make the database app"
+    arguments = " ".join(container["args"])
+    found = re.fullmatch(r"postgres -c config_file=(\S+)(?: -c \S+=\S+)*", arguments)
+    if not found or found[1] not in files:
+        yield "the database does not read the postgresql.conf that is mounted"
+    if not any(file.startswith("/docker-entrypoint-initdb.d/") for file in files):
+        yield "no init script is where the entrypoint looks for them"
+
+
 @rule
 def secrets_are_files(objects: Objects) -> Iterator[str]:
     for name, container in objects.containers():

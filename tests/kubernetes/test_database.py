@@ -138,6 +138,71 @@ def test_readiness_waits_for_the_end_of_initialisation(bootstrap: tuple[Cluster,
         assert probe(cluster, name) == 0
 
 
+@pytest.mark.parametrize("password", ["", None])
+def test_first_start_without_a_password_is_no_start(
+    overlays: dict[str, Objects], password: str | None
+) -> None:
+    """The script fails, and what it leaves behind never counts as started."""
+    cluster = Cluster(overlays["dev"])
+    try:
+        file = cluster.dir / "secrets/app-rw-password"
+        if password is None:
+            file.unlink()
+        else:
+            file.write_text(password)
+        cluster.initdb()
+        cluster.start(bootstrap=True)
+        with pytest.raises(RuntimeError, match="APP_RW_PASSWORD_FILE names is missing or empty"):
+            cluster.create()
+        # The container starts again, and the entrypoint finds a cluster: no init scripts.
+        cluster.stop()
+        cluster.start()
+        command = cluster.command("startupProbe")
+        started = cluster.run(*command, check=False, PGPORT=str(cluster.port))
+        assert started.returncode == 1
+        assert "the first start was cut short" in started.stdout
+        file.write_text("mended")
+        file.chmod(0o644)
+        cluster.run(*cluster.psql("app"), "-f", f"{cluster.dir}/initdb.d/20-app-rw.sql")
+        assert probe(cluster, "startupProbe") == 0
+    finally:
+        cluster.remove()
+
+
+def test_password_of_app_rw_is_mended_as_readme_says(cluster: Cluster) -> None:
+    """PostgreSQL lets every role change its own password: so may whoever sends SQL."""
+    assert as_app(cluster, "ALTER ROLE app_rw PASSWORD 'changed'").returncode == 0
+    try:
+        assert as_app(cluster, "SELECT 1").returncode == 2
+    finally:
+        cluster.sql(f"ALTER ROLE app_rw PASSWORD '{cluster.app_password}'")
+    assert as_app(cluster, "SELECT 1").returncode == 0
+
+
+def test_init_script_makes_all_or_nothing(overlays: dict[str, Objects]) -> None:
+    """The role is the sign that the script was through, so it comes with everything else."""
+    cluster = Cluster(overlays["dev"])
+    try:
+        cluster.initdb()
+        cluster.start(bootstrap=True)
+        cluster.sql("CREATE DATABASE app", "postgres")
+        # A schema that is in the way makes the script fail after CREATE ROLE.
+        cluster.sql("CREATE SCHEMA app")
+        with pytest.raises(RuntimeError, match='schema "app" already exists'):
+            cluster.run(*cluster.psql("app"), "-f", f"{cluster.dir}/initdb.d/20-app-rw.sql")
+        assert cluster.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'app_rw'") == "0"
+    finally:
+        cluster.remove()
+
+
+def test_app_rw_cannot_stop_the_next_start(cluster: Cluster) -> None:
+    assert as_app(cluster, "ALTER ROLE app_rw PASSWORD NULL").returncode == 0
+    try:
+        assert probe(cluster, "startupProbe") == 0
+    finally:
+        cluster.sql(f"ALTER ROLE app_rw PASSWORD '{cluster.app_password}'")
+
+
 @pytest.mark.parametrize(("answer", "alive"), [(0, True), (1, True), (2, False)])
 def test_liveness_fails_on_silence_alone(cluster: Cluster, answer: int, alive: bool) -> None:
     folder = Path(cluster.dir) / f"answer-{answer}"
