@@ -90,13 +90,28 @@ auto Service::answer(const Call& call) -> Reply {
     TransactionOptions transaction;
     transaction.isolation = request.isolation;
     transaction.read_only = asked.read_only;
-    auto stream = std::make_unique<JsonStream>(
-        request.batch ? pool_.query_batch(request.statements, transaction, options)
-                      : pool_.query(request.statements.front(), options),
-        JsonOptions{.rows = request.rows, .numbers = request.numbers, .framing = framing(*format)});
-
+    std::unique_ptr<JsonStream> stream;
     Buffer buffer;
-    const bool more = stream->read(buffer, kWhole + 1);
+    const auto read = [&] {
+      buffer.clear();
+      stream = std::make_unique<JsonStream>(
+          request.batch ? pool_.query_batch(request.statements, transaction, options)
+                        : pool_.query(request.statements.front(), options),
+          JsonOptions{
+              .rows = request.rows, .numbers = request.numbers, .framing = framing(*format)});
+      return stream->read(buffer, kWhole + 1);
+    };
+    bool more = false;
+    try {
+      more = read();
+    } catch (const SqlError& error) {
+      // DDL outdated a statement behind a batch's first; nothing was done and nothing was sent.
+      if (!error.retryable() || (error.sqlstate() != "0A000" && error.sqlstate() != "26000")) {
+        throw;
+      }
+      stream.reset();
+      more = read();
+    }
     saw_database();
     Reply reply;
     reply.content_type = content_type(*format);

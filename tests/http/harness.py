@@ -232,14 +232,14 @@ class Background:
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self._result: Any = None
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, args=(call,), daemon=True)
         self._thread.start()
 
     def _run(self, call: Callable[[], Any]) -> None:
         try:
             self._result = call()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - given to who asks for the result
             self._error = error
 
     def running(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -126,8 +127,10 @@ RAW = [
     (b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400),
     (b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
     (
-        b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        (
+            b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
         400,
     ),
     (
@@ -139,8 +142,10 @@ RAW = [
         400,
     ),
     (
-        b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
-        b"Content-Encoding: gzip\r\n\r\nxxxxx",
+        (
+            b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+            b"Content-Encoding: gzip\r\n\r\nxxxxx"
+        ),
         400,
     ),
     (b"POST /query HTTP/1.1\r\nHost: localhost\r\nExpect: x\r\nContent-Length: 1\r\n\r\n", 417),
@@ -163,7 +168,9 @@ def test_malformed_http_is_answered_in_json(server: Server, data: bytes, status:
 def test_a_huge_body_is_refused_by_its_length_alone(server: Server) -> None:
     # A client that reads before it has sent everything.
     with server.connect() as sock:
-        sock.sendall(b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857600\r\n\r\n")
+        sock.sendall(
+            b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857600\r\n\r\n"
+        )
         status, _, body = read_response(sock)
         assert status == 413
         assert json.loads(body)["error"]["code"] == "payload_too_large"
@@ -186,7 +193,9 @@ def test_a_huge_body_without_a_length_is_refused(server: Server) -> None:
             yield b"x" * 1_000_000
 
     with server.connect() as sock:
-        sock.sendall(b"POST /query HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sock.sendall(
+            b"POST /query HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         try:
             for chunk in chunks():
                 sock.sendall(b"%x\r\n" % len(chunk) + chunk + b"\r\n")
@@ -213,6 +222,7 @@ def test_a_body_at_the_limit_passes(server: Server) -> None:
 
 def test_slow_senders_are_cut_off() -> None:
     with running("--read-timeout-ms", "700") as server:
+
         def drip(prefix: bytes) -> bytes:
             with server.connect() as sock:
                 sock.sendall(prefix)
@@ -229,10 +239,8 @@ def test_slow_senders_are_cut_off() -> None:
                         pass
                     except ConnectionResetError:
                         return answer
-                    try:
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                         sock.send(b"x")  # always something, never enough
-                    except (BrokenPipeError, ConnectionResetError):
-                        pass
                 message = "the trickle was never cut off"
                 raise AssertionError(message)
 

@@ -9,7 +9,9 @@ from harness import Server, running
 
 
 def batch(*statements: Any, **members: Any) -> dict[str, Any]:
-    items = [{"sql": s} if isinstance(s, str) else {"sql": s[0], "params": s[1]} for s in statements]
+    items = [
+        {"sql": s} if isinstance(s, str) else {"sql": s[0], "params": s[1]} for s in statements
+    ]
     return {"batch": items, **members}
 
 
@@ -45,9 +47,12 @@ def test_an_error_undoes_all_and_names_its_statement(server: Server, table: str)
 
 
 def test_a_deferred_constraint_fails_at_the_commit(server: Server, table: str) -> None:
-    assert server.post(
-        f"alter table {table} add unique (name) deferrable initially deferred"
-    ).status_code == 200
+    assert (
+        server.post(
+            f"alter table {table} add unique (name) deferrable initially deferred"
+        ).status_code
+        == 200
+    )
     insert = f"insert into {table} values ($1, 'same')"
     status, error = server.error(batch((insert, [1]), (insert, [2])))
     assert (status, error["code"], error["statement"]) == (409, "23505", None)
@@ -92,7 +97,9 @@ def test_a_batch_has_no_lines(server: Server) -> None:
 
 
 def test_a_large_batch_streams(server: Server) -> None:
-    answer = server.post(batch("select generate_series(1, 30000) g", "select generate_series(1, 30000) g"))
+    answer = server.post(
+        batch("select generate_series(1, 30000) g", "select generate_series(1, 30000) g")
+    )
     assert answer.headers["Transfer-Encoding"] == "chunked"
     assert [len(r["rows"]) for r in answer.json()["results"]] == [30000, 30000]
 
@@ -114,8 +121,10 @@ SINGLE_ESCAPES = [
     "do $$begin insert into {t} values (1, 'x'); end$$",
     "do $$begin commit; insert into {t} values (1, 'x'); end$$",
     "do $$begin rollback; set transaction read write; insert into {t} values (1, 'x'); end$$",
-    "do $$begin perform set_config('transaction_read_only', 'off', false);"
-    " insert into {t} values (1, 'x'); end$$",
+    (
+        "do $$begin perform set_config('transaction_read_only', 'off', false);"
+        " insert into {t} values (1, 'x'); end$$"
+    ),
     "select nextval('{t}_seq')",
     "truncate {t}",
     "drop table {t}",

@@ -13,9 +13,7 @@ APP = "https://app.example.org"
     ["http://evil.example", "null", "http://localhost:8080", "https://app.example.org.evil", ""],
 )
 def test_a_foreign_origin_is_refused(server: Server, table: str, origin: str) -> None:
-    status, error = server.error(
-        f"insert into {table} values (1, 'x')", headers={"Origin": origin}
-    )
+    status, error = server.error(f"insert into {table} values (1, 'x')", headers={"Origin": origin})
     assert (status, error["code"]) == (403, "forbidden")
     assert server.value(f"select count(*) from {table}") == 0
     preflight = server.session.options(
@@ -37,7 +35,9 @@ def test_an_allowed_origin_passes() -> None:
             assert "X-Request-Id" in answer.headers["Access-Control-Expose-Headers"]
         # Errors too, or the page could not read them.
         assert (
-            server.post("select 1/0", headers={"Origin": APP}).headers["Access-Control-Allow-Origin"]
+            server.post("select 1/0", headers={"Origin": APP}).headers[
+                "Access-Control-Allow-Origin"
+            ]
             == APP
         )
         preflight = server.session.options(

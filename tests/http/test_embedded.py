@@ -39,7 +39,10 @@ def postmaster(directory: Path) -> int:
 
 
 def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists() and "Z (zombie)" not in Path(f"/proc/{pid}/status").read_text()
+    return (
+        Path(f"/proc/{pid}").exists()
+        and "Z (zombie)" not in Path(f"/proc/{pid}/status").read_text()
+    )
 
 
 def refused(directory: Path, *flags: str, env: dict[str, str] | None = None) -> str:

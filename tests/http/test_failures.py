@@ -146,13 +146,19 @@ def test_chaos(cluster: Path) -> None:
                 mark = number * 1_000_000 + asked
                 kind = chance.randrange(4)
                 if kind == 0:  # leaves state behind, if it can
-                    body = {"sql": "select set_config('chaos.mark', $1, false) as v", "params": [str(mark)]}
+                    body = {
+                        "sql": "select set_config('chaos.mark', $1, false) as v",
+                        "params": [str(mark)],
+                    }
                     expected: object = [[str(mark)]]
                 elif kind == 1:  # sees another's state, if there is any
                     body = {"sql": "select coalesce(current_setting('chaos.mark', true), '') as v"}
                     expected = [[""]]
                 elif kind == 2:
-                    body = {"sql": "select g + $1::int from generate_series(1, 100) g", "params": [mark]}
+                    body = {
+                        "sql": "select g + $1::int from generate_series(1, 100) g",
+                        "params": [mark],
+                    }
                     expected = [[g + mark] for g in range(1, 101)]
                 else:
                     body = {"sql": "select $1::int from pg_sleep(0.005)", "params": [mark]}
@@ -169,7 +175,7 @@ def test_chaos(cluster: Path) -> None:
                             problem = f"asked {body}, got {str(answer)[:300]}"
                     elif status < 500 or not answer["error"]["code"]:
                         problem = f"asked {body}, got {status}: {answer}"
-                except Exception as error:  # a hang, a torn answer, no JSON
+                except Exception as error:  # noqa: BLE001 - a hang, a torn answer, no JSON
                     status, problem = -1, f"asked {body}: {error!r}"
                 with lock:
                     seen[status] += 1

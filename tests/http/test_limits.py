@@ -43,9 +43,7 @@ def test_timeout_ms_ends_a_statement(server: Server) -> None:
 
 
 def test_the_server_has_the_last_word_on_time_and_rows() -> None:
-    with running(
-        "--timeout-ms", "300", "--max-timeout-ms", "600", "--max-rows", "5"
-    ) as server:
+    with running("--timeout-ms", "300", "--max-timeout-ms", "600", "--max-rows", "5") as server:
         assert server.error("select pg_sleep(60)")[0] == 504
         start = time.monotonic()
         assert server.error({"sql": "select pg_sleep(60)", "timeout_ms": 50_000})[0] == 504
@@ -140,6 +138,7 @@ def test_a_full_pool_refuses_with_retry_after(server: Server) -> None:
 
 def test_a_pool_of_one_serves_fifty_clients() -> None:
     with running("--pool-size", "1", "--pool-wait-ms", "60000") as small:
+
         def ask(number: int) -> int:
             return int(small.value("select $1::int from pg_sleep(0.01)", [number]))
 

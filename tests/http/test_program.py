@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from harness import (
     DSN,
-    SERVER,
     Background,
     Server,
     read_all,
@@ -84,7 +83,9 @@ def test_the_database_may_come_from_a_file_or_the_environment(tmp_path: Path) ->
         assert server.value("select 1") == 1
     with running(env={"DATABASE_URL": DSN}, database=None) as server:
         assert server.value("select 1") == 1
-    with running(env={"QUERY_DATABASE": DSN, "DATABASE_URL": "host=/none"}, database=None) as server:
+    with running(
+        env={"QUERY_DATABASE": DSN, "DATABASE_URL": "host=/none"}, database=None
+    ) as server:
         assert server.value("select 1") == 1
     words = dict(re.findall(r"(\w+)='?([^' ]+)'?", DSN)) if "=" in DSN and "://" not in DSN else {}
     if {"host", "user", "dbname"} <= set(words):
@@ -97,7 +98,9 @@ def test_the_database_may_come_from_a_file_or_the_environment(tmp_path: Path) ->
 def test_healthcheck(server: Server) -> None:
     listen = f"127.0.0.1:{server.port}"
     assert run("--healthcheck", "--listen", listen).returncode == 0
-    assert run("--healthcheck", "--listen", f"0.0.0.0:{server.port}", "--auth", "none").returncode == 0
+    assert (
+        run("--healthcheck", "--listen", f"0.0.0.0:{server.port}", "--auth", "none").returncode == 0
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         dead = run("--healthcheck", "--listen", f"127.0.0.1:{free.getsockname()[1]}")
@@ -144,7 +147,9 @@ def test_sigterm_lets_running_requests_end() -> None:
     with running("--drain-timeout-ms", "60000") as server:
         running_request = Background(lambda: server.post("select pg_sleep(2), 7 as seven"))
         wait_until(
-            lambda: server.value("select count(*) from pg_stat_activity where query like '%7 as seven'"),
+            lambda: server.value(
+                "select count(*) from pg_stat_activity where query like '%7 as seven'"
+            ),
             "the request runs",
         )
         server.signal(signal.SIGTERM)
@@ -172,7 +177,9 @@ def test_what_does_not_end_in_time_is_cancelled() -> None:
     with running("--drain-timeout-ms", "500") as server:
         long_request = Background(lambda: server.post("select pg_sleep(100) as drained"))
         wait_until(
-            lambda: server.value("select count(*) from pg_stat_activity where query like '%as drained'"),
+            lambda: server.value(
+                "select count(*) from pg_stat_activity where query like '%as drained'"
+            ),
             "the request runs",
         )
         started = time.monotonic()
@@ -193,11 +200,8 @@ def test_a_second_signal_hurries() -> None:
 
 
 def test_it_ends_with_a_reader_that_never_reads() -> None:
-    with running("--drain-timeout-ms", "300") as server:
-        with server.connect() as sock:
-            sock.sendall(request_bytes(b"select repeat('x', 1000) from generate_series(1, 1000000)"))
-            assert sock.recv(100).startswith(b"HTTP/1.1 200")
-            server.signal(signal.SIGTERM)
-            assert server.wait() == 0
-
-
+    with running("--drain-timeout-ms", "300") as server, server.connect() as sock:
+        sock.sendall(request_bytes(b"select repeat('x', 1000) from generate_series(1, 1000000)"))
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0

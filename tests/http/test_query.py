@@ -57,12 +57,18 @@ def test_params_take_the_type_of_their_parameter(server: Server) -> None:
         return server.value(sql, list(params))
 
     assert echo("select $1::int + 1", 41) == 42
-    assert echo("select $1::text", "it's \"quoted\" \\ é 🐘") == "it's \"quoted\" \\ é 🐘"
+    assert echo("select $1::text", 'it\'s "quoted" \\ é 🐘') == 'it\'s "quoted" \\ é 🐘'
     assert echo("select $1::bool", True) is True
     assert echo("select $1::int is null", None) is True
     assert echo("select $1::int[]", [1, 2, None]) == [1, 2, None]
     assert echo("select $1::int[]", [[1, 2], [3, 4]]) == [[1, 2], [3, 4]]
-    assert echo("select $1::text[]", ["a,b", '"', "NULL", None, ""]) == ["a,b", '"', "NULL", None, ""]
+    assert echo("select $1::text[]", ["a,b", '"', "NULL", None, ""]) == [
+        "a,b",
+        '"',
+        "NULL",
+        None,
+        "",
+    ]
     assert echo("select $1::jsonb", {"a": [1, {"b": None}]}) == {"a": [1, {"b": None}]}
     assert echo("select $1::jsonb", [1, 2]) == [1, 2]
     assert echo("select $1::json->>'x'", {"x": "y"}) == "y"
@@ -202,7 +208,9 @@ def test_ranges_mean_nothing(server: Server) -> None:
 
 def test_chunked_and_expected_bodies(server: Server) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
-    connection.request("POST", "/query", body=iter([b"select ", b"1 as", b" one"]), encode_chunked=True)
+    connection.request(
+        "POST", "/query", body=iter([b"select ", b"1 as", b" one"]), encode_chunked=True
+    )
     assert connection.getresponse().read().decode() == ONE
     connection.close()
     with server.connect() as sock:

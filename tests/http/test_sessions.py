@@ -19,7 +19,11 @@ def one() -> Iterator[Server]:
 LEAKS = [
     ("set application_name = 'leak'", "show application_name", None),
     ("set search_path = pg_catalog", "show search_path", None),
-    ("select set_config('app.user', 'leak', false)", "select current_setting('app.user', true)", ""),
+    (
+        "select set_config('app.user', 'leak', false)",
+        "select current_setting('app.user', true)",
+        "",
+    ),
     ("set statement_timeout = 12345", "show statement_timeout", None),
     ("set datestyle = 'German'", "select '2024-01-02'::date::text", "2024-01-02"),
     ("set bytea_output = 'escape'", r"select '\xde'::bytea::text", r"\xde"),
@@ -50,7 +54,9 @@ LEAKS = [
 ]
 
 
-@pytest.mark.parametrize(("deed", "question", "answer"), LEAKS, ids=[leak[0][:40] for leak in LEAKS])
+@pytest.mark.parametrize(
+    ("deed", "question", "answer"), LEAKS, ids=[leak[0][:40] for leak in LEAKS]
+)
 def test_nothing_crosses(one: Server, deed: str, question: str, answer: object) -> None:
     before = one.value(question) if answer is None else answer
     backend = one.value("select pg_backend_pid()")

@@ -83,7 +83,7 @@ def test_one_large_document_is_whole(server: Server) -> None:
 
 
 def test_a_large_value_passes_both_ways(server: Server) -> None:
-    text = "é🐘\"\\\n" * 500_000
+    text = 'é🐘"\\\n' * 500_000
     assert server.value("select $1::text", [text]) == text
 
 
