@@ -9,7 +9,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
-SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 VENV := build/venv
 JOBS := $(shell nproc)
 
@@ -18,27 +17,31 @@ BUILD_PACKAGES := g++ cmake ninja-build pkg-config libpq-dev libcpp-httplib-dev 
 # kubectl renders the manifests; where a vendor's is installed, Debian's would clash with it.
 TEST_PACKAGES := catch2 curl python3-dev python3-venv \
   $(if $(shell command -v kubectl),,kubernetes-client)
-LINT_PACKAGES := clang-format clang-tidy shellcheck
+LINT_PACKAGES := clang-format clang-tidy pybind11-dev shellcheck
 
 # Installs what of $(1) is missing, and asks for nothing when all is there.
 define install
 @missing=(); for package in $(1); do \
   dpkg-query -Wf '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing+=($$package); \
 done; \
-if [ $${#missing[@]} -gt 0 ]; then \
-  echo "installing: $${missing[*]}"; \
-  $(SUDO) apt-get update -qq; \
-  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; \
-fi
+if [ $${#missing[@]} = 0 ]; then exit; fi; \
+if ! command -v apt-get >/dev/null; then \
+  echo "no apt-get here: going on without having looked for $${missing[*]}" >&2; exit; \
+fi; \
+sudo=(); [ $$(id -u) = 0 ] || sudo=(sudo); \
+echo "installing $${missing[*]}"; \
+$${sudo[@]} apt-get update -qq; \
+$${sudo[@]} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+  -o DPkg::Lock::Timeout=300 "$${missing[@]}" </dev/null >/dev/null
 endef
 
 .PHONY: help
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: run
 run: build ## Build, and start the server (PORT=8080, ARGS='--database ...')
-	exec build/release/server/query-server --listen 127.0.0.1:$(PORT) $(ARGS)
+	@exec build/release/server/query-server --listen 127.0.0.1:$(PORT) $(ARGS)
 
 .PHONY: build
 build: packages ## Build build/release/server/query-server
@@ -46,8 +49,8 @@ build: packages ## Build build/release/server/query-server
 	@cmake --build --preset release --parallel $(JOBS)
 
 .PHONY: test
-test: packages test-packages ## Build, and run every test (PRESET=dev|release|asan|tsan|shared)
-	@cmake --preset $(PRESET) -DQUERY_BUILD_TESTS=ON >/dev/null
+test: packages test-packages ## Build, and run every test (PRESET=release|dev|shared|asan|tsan)
+	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) --parallel $(JOBS)
 	ctest --preset $(PRESET)
 
@@ -65,21 +68,23 @@ shared: ## Run the tests with libquery as a shared library
 
 .PHONY: lint
 lint: packages test-packages lint-packages ## Check the form of everything
-	@PRESET=$(PRESET) JOBS=$(JOBS) .ci/lint
+	@JOBS=$(JOBS) .ci/lint
 
 .PHONY: format
-format: lint-packages ## Give the C++ and Python sources their form
+format: test-packages lint-packages ## Give the C++ and Python sources their form
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
-	@tests/venv.sh $(VENV) && $(VENV)/bin/ruff check --fix -q . && $(VENV)/bin/ruff format -q .
+	@tests/venv.sh $(VENV)
+	@$(VENV)/bin/ruff check --fix --quiet .; $(VENV)/bin/ruff format --quiet .
 
 .PHONY: image
-image: test-packages ## Build the image and query it
+image: ## Build the image and query it; ends with 77 where Docker cannot run
 	tests/image/image_test.sh
 
 .PHONY: manifests
 manifests: build test-packages ## Render and check the Kubernetes manifests
 	@tests/venv.sh $(VENV)
-	$(VENV)/bin/python -m pytest -q tests/kubernetes
+	QUERY_SERVER=$(CURDIR)/build/release/server/query-server \
+	  $(VENV)/bin/python -P -m pytest -q -p no:cacheprovider tests/kubernetes
 
 .PHONY: clean
 clean: ## Remove what was built

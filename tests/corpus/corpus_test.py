@@ -70,7 +70,7 @@ def python_params(statement: dict[str, Any]) -> list[Any]:
 
 
 def from_python(pool: libquery.Pool, case: dict[str, Any]) -> bytes:
-    options = {
+    options: dict[str, Any] = {
         name: case[name] for name in ("rows", "numbers", "max_rows", "read_only") if name in case
     }
     options["timeout"] = 60
