@@ -45,6 +45,10 @@ class Session {
   static auto open(const ConnectSettings& settings, const Patience& patience)
       -> std::unique_ptr<Session>;
 
+  ~Session();
+  Session(const Session&) = delete;
+  auto operator=(const Session&) -> Session& = delete;
+
   // Queueing. Throws ConnectionError when libpq cannot; nothing waits.
   void queue_command(const char* sql);  ///< unprepared, no parameters
   void queue_query(const char* sql, const std::vector<const char*>& values);
@@ -103,7 +107,7 @@ class Session {
   [[nodiscard]] auto vanished() const noexcept -> bool { return vanished_; }
 
   /// Whether the server has hung up or said something while the connection was idle.
-  [[nodiscard]] auto went_away() const noexcept -> bool;
+  [[nodiscard]] auto went_away() noexcept -> bool;
 
   /// What ended the connection, for a result or a failure without a SQLSTATE of its own.
   [[noreturn]] void throw_lost(Outcome outcome);

@@ -181,7 +181,7 @@ TEST_CASE("a deadline in the middle of a stream ends it", "[cancel]") {
   const auto begin = Clock::now();
   {
     auto rows = pool.query(
-        "select repeat('x', 20000), pg_sleep(0.02) from generate_series(1, 1000)", options);
+        "select repeat('x', 20000), pg_sleep(0.005) from generate_series(1, 4000)", options);
     CHECK_THROWS_AS(
         [&] {
           while (auto block = rows.next()) {
