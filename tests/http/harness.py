@@ -166,11 +166,14 @@ def launched(
 def running(
     *flags: str, env: dict[str, str] | None = None, database: str | None = DSN
 ) -> Iterator[Server]:
+    """A server that listens; in the end it must go as it should (sanitizers speak up there)."""
     server = Server(*flags, env=env, database=database)
     try:
         yield server.start()
-    finally:
+    except BaseException:
         server.stop()
+        raise
+    assert server.stop() == 0
 
 
 def run(*flags: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

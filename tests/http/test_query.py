@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from harness import PATIENCE, Server, read_response, request_bytes
+from harness import PATIENCE, Server, read_response, request_bytes, wait_until
 
 ONE = (
     '{"columns":[{"name":"one","type":"int4","oid":23}],"rows":[{"one":1}],'
@@ -261,7 +261,13 @@ def test_the_log_says_what_happened_but_not_what_was_said(server: Server) -> Non
         headers={"X-Request-Id": "logged-1"},
     )
     server.post("select 'literal-secret' / 0", headers={"X-Request-Id": "logged-2"})
-    lines = {line.get("request_id"): line for line in server.log_lines()}
+
+    def logged() -> dict[str, dict[str, Any]]:
+        return {line.get("request_id", ""): line for line in server.log_lines()}
+
+    # A line is written when its answer is out.
+    wait_until(lambda: {"logged-1", "logged-2"} <= set(logged()), "both are logged")
+    lines = logged()
     first = lines["logged-1"]
     assert (first["method"], first["path"], first["status"]) == ("POST", "/query", 200)
     assert first["rows"] == 1
