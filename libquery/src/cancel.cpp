@@ -11,24 +11,37 @@ namespace query::detail {
 CancelTarget::~CancelTarget() = default;
 
 auto CancelTarget::release() noexcept -> bool {
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) {
-    return false;
-  }
+  const std::scoped_lock lock(mutex_);
   live_ = false;
-  return true;
+  return !sending_;
+}
+
+auto CancelTarget::cancel(Deadline deadline) noexcept -> bool {
+  {
+    std::unique_lock lock(mutex_);
+    if (!sent_.wait_until(lock, deadline, [this] { return !sending_; }) || !live_) {
+      return false;
+    }
+    sending_ = true;
+  }
+  const bool delivered = send(deadline);
+  {
+    const std::scoped_lock lock(mutex_);
+    sending_ = false;
+  }
+  sent_.notify_all();
+  return delivered;
 }
 
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
 
 CancelTarget::CancelTarget(PGconn* connection) : handle_(PQcancelCreate(connection)) {}
 
-auto CancelTarget::cancel(Deadline deadline) noexcept -> bool {
+auto CancelTarget::send(Deadline deadline) noexcept -> bool {
+  if (handle_ == nullptr) {
+    return false;
+  }
   try {
-    const std::unique_lock lock(mutex_, deadline);
-    if (!lock.owns_lock() || !live_ || handle_ == nullptr) {
-      return false;
-    }
     PQcancelReset(handle_.get());
     if (PQcancelStart(handle_.get()) == 0) {
       return false;
@@ -56,17 +69,10 @@ auto CancelTarget::cancel(Deadline deadline) noexcept -> bool {
 
 CancelTarget::CancelTarget(PGconn* connection) : handle_(PQgetCancel(connection)) {}
 
-auto CancelTarget::cancel(Deadline deadline) noexcept -> bool {
-  try {
-    const std::unique_lock lock(mutex_, deadline);
-    if (!lock.owns_lock() || !live_ || handle_ == nullptr) {
-      return false;
-    }
-    std::array<char, 256> message{};
-    return PQcancel(handle_.get(), message.data(), static_cast<int>(message.size())) == 1;
-  } catch (...) {
-    return false;
-  }
+auto CancelTarget::send(Deadline /*deadline*/) noexcept -> bool {
+  std::array<char, 256> message{};
+  return handle_ != nullptr &&
+         PQcancel(handle_.get(), message.data(), static_cast<int>(message.size())) == 1;
 }
 
 #endif

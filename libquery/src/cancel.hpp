@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 
@@ -30,7 +31,12 @@ class CancelTarget {
   [[nodiscard]] auto release() noexcept -> bool;
 
  private:
-  std::timed_mutex mutex_;
+  auto send(Deadline deadline) noexcept -> bool;
+
+  // Not a timed mutex: GCC 12's thread sanitizer does not know how that one locks.
+  std::mutex mutex_;
+  std::condition_variable sent_;
+  bool sending_ = false;
   bool live_ = true;
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
   struct Deleter {
