@@ -83,8 +83,8 @@ auto spawn(const Command& command) -> pid_t {
   if (pid == 0) {
     const int error =
         become(command, parent, argument_pointers.data(), environment_pointers.data());
-    (void)!::write(report.get(), &error, sizeof error);
-    ::_exit(127);
+    const ssize_t written = ::write(report.get(), &error, sizeof error);
+    ::_exit(written == sizeof error ? 127 : 126);
   }
   report.reset();
   int error = 0;

@@ -22,28 +22,27 @@ class ConfigError : public std::runtime_error {
 };
 
 auto number_check(const Setting& setting) -> CLI::Validator {
-  return CLI::Validator(
-      [&setting](std::string& text) -> std::string {
-        std::uint64_t number = 0;
-        const char* last = text.data() + text.size();
-        const auto [end, error] = std::from_chars(text.data(), last, number);
-        if (error == std::errc() && end == last && number >= setting.least &&
-            number <= setting.most) {
-          return {};
-        }
-        return "must be a whole number from " + std::to_string(setting.least) + " to " +
-               std::to_string(setting.most) + ", not \"" + text + "\"";
-      },
-      "");
+  return {[&setting](std::string& text) -> std::string {
+            std::uint64_t number = 0;
+            const char* last = text.data() + text.size();
+            const auto [end, error] = std::from_chars(text.data(), last, number);
+            if (error == std::errc() && end == last && number >= setting.least &&
+                number <= setting.most) {
+              return {};
+            }
+            return "must be a whole number from " + std::to_string(setting.least) + " to " +
+                   std::to_string(setting.most) + ", not \"" + text + "\"";
+          },
+          ""};
 }
 
 auto bool_check() -> CLI::Validator {
-  return CLI::Validator(
-      [](std::string& text) -> std::string {
-        return text == "true" || text == "false" ? ""
-                                                 : "must be true or false, not \"" + text + "\"";
-      },
-      "");
+  return {[](std::string& text) -> std::string {
+            return text == "true" || text == "false"
+                       ? ""
+                       : "must be true or false, not \"" + text + "\"";
+          },
+          ""};
 }
 
 /// The command line as CLI11 knows it, and which option is which setting.
@@ -177,6 +176,7 @@ class CommandLine {
   static auto names(const std::string& prefix) -> std::vector<std::string_view> {
     static std::vector<std::string> flags = [] {
       std::vector<std::string> out;
+      out.reserve(settings().size());
       for (const Setting& setting : settings()) {
         out.push_back("--" + std::string(setting.name));
       }
@@ -184,6 +184,7 @@ class CommandLine {
       return out;
     }();
     std::vector<std::string_view> out;
+    out.reserve(flags.size());
     for (const std::string_view flag : flags) {
       out.push_back(prefix.empty() ? flag.substr(2) : flag);
     }
@@ -286,7 +287,7 @@ void check_access(Config& config) {
   }
   config.address = *address;
   if (!config.auth.empty() && config.auth != "none") {
-    throw ConfigError("--auth knows only \"none\", not \"" + config.auth + "\"");
+    throw ConfigError(R"(--auth knows only "none", not ")" + config.auth + "\"");
   }
   if (config.auth.empty() && !config.address.loopback()) {
     throw ConfigError(

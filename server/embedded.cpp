@@ -1,6 +1,5 @@
 #include "embedded.hpp"
 
-#include <locale.h>
 #include <pwd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <clocale>
 #include <csignal>
 #include <fstream>
 #include <iterator>

@@ -41,7 +41,7 @@ void give(Exchange& exchange, httplib::Response& response, Reply reply) {
   }
   if (!reply.rest) {
     if (!reply.content_type.empty()) {
-      response.set_content(std::move(reply.body), reply.content_type);
+      response.set_content(reply.body, reply.content_type);
     }
     return;
   }
@@ -83,6 +83,8 @@ class HttpServer::Front final : public httplib::Server {
     set_routes();
   }
 
+  Front(const Front&) = delete;
+  auto operator=(const Front&) -> Front& = delete;
   ~Front() override {
     stop_accepting();
     abort_.raise();
@@ -108,8 +110,11 @@ class HttpServer::Front final : public httplib::Server {
   void run() { (void)listen_after_bind(); }
   void drain() noexcept { draining_ = true; }
   void stop_accepting() noexcept {
-    // Not stop(): after that cpp-httplib would cut off the answers that are being written.
-    ::shutdown(svr_sock_, SHUT_RDWR);
+    // Not stop(): after that cpp-httplib would cut off the answers that are being written. Only
+    // once: when run() has ended, the number may be another socket's.
+    if (!stopped_.exchange(true)) {
+      ::shutdown(svr_sock_, SHUT_RDWR);
+    }
     closing_.raise();
   }
   auto wait_idle(Deadline deadline) -> bool { return workers_.wait_idle(deadline); }
@@ -296,8 +301,8 @@ class HttpServer::Front final : public httplib::Server {
                                          : std::move(reply);
     }
     const std::string id = request_id(head);
-    const std::string response = plain_response(
-        reply, {{"X-Request-Id", id}, {"Connection", "close"}}, head.method == "HEAD");
+    std::string response = plain_response(reply, {{"X-Request-Id", id}, {"Connection", "close"}},
+                                          head.method == "HEAD");
     Served served;
     served.request_id = id;
     served.method = head.method;
@@ -315,6 +320,7 @@ class HttpServer::Front final : public httplib::Server {
   const HttpOptions options_;
   const BrowserPolicy policy_;
   std::atomic<bool> draining_ = false;
+  std::atomic<bool> stopped_ = false;
   Signal closing_;
   Signal abort_;
   Workers workers_;

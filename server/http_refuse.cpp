@@ -38,13 +38,13 @@ void Refuser::take(Descriptor socket) {
   if (new_.size() < kMost) {
     new_.push_back(std::move(socket));
     const std::uint64_t one = 1;
-    (void)!::write(wake_.get(), &one, sizeof one);
+    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   }
 }
 
 void Refuser::collect_new(std::vector<Refused>& refused) {
   std::uint64_t count = 0;
-  (void)!::read(wake_.get(), &count, sizeof count);
+  [[maybe_unused]] const ssize_t read = ::read(wake_.get(), &count, sizeof count);
   const std::scoped_lock lock(mutex_);
   for (Descriptor& socket : new_) {
     if (refused.size() < kMost) {

@@ -47,7 +47,7 @@ Signal::Signal() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 
 void Signal::raise() const noexcept {
   const std::uint64_t one = 1;
-  (void)!::write(event_.get(), &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof one);
 }
 
 Socket::Socket(Descriptor socket, Timeouts timeouts, const Signal& abort)
