@@ -165,10 +165,11 @@ def test_too_many_connections_are_refused_at_once_but_probes_are_answered() -> N
         second.close()
 
 
-def test_the_time_in_the_queue_counts() -> None:
+def test_the_time_in_the_queue_counts(server: Server) -> None:
     with running("--pool-size", "1", "--pool-wait-ms", "60000") as small:
-        hold = Background(lambda: small.post("select pg_sleep(3)").status_code)
-        wait_until(lambda: small.get("/readyz").status_code == 200, "the server is ready")
+        marker = uuid.uuid4().hex
+        hold = Background(lambda: small.post(f"select pg_sleep(8) /* {marker} */").status_code)
+        wait_until(lambda: active(server, marker) == 1, "the only connection is taken")
         status, error = small.error({"sql": "select 1", "timeout_ms": 300})
         assert status in (503, 504)
         assert error["code"] in ("timeout", "busy")
