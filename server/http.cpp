@@ -41,7 +41,8 @@ void give(Exchange& exchange, httplib::Response& response, Reply reply) {
   }
   if (!reply.rest) {
     if (!reply.content_type.empty()) {
-      response.set_content(reply.body, reply.content_type);
+      response.body = std::move(reply.body);
+      response.set_header("Content-Type", reply.content_type);
     }
     return;
   }
