@@ -36,7 +36,7 @@ class Lease {
   Lease(const Lease&) = delete;
   auto operator=(const Lease&) -> Lease& = delete;
 
-  [[nodiscard]] auto session() noexcept -> Session& { return *place_.resource; }
+  [[nodiscard]] auto session() const noexcept -> Session& { return *place_.resource; }
 
   /// An answer on this session has not been read to its end.
   bool answering = false;

@@ -20,7 +20,7 @@ auto Params::add(double value) -> Params& {
     return add_text(value > 0 ? "Infinity" : "-Infinity");
   }
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  const auto* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   return add_text({text.data(), static_cast<std::size_t>(end - text.data())});
 }
 

@@ -6,7 +6,7 @@
 
 namespace query {
 
-Pool::Pool(PoolOptions options) : core_(std::make_shared<detail::PoolCore>(options)) {}
+Pool::Pool(const PoolOptions& options) : core_(std::make_shared<detail::PoolCore>(options)) {}
 Pool::~Pool() { close(); }
 
 auto Pool::acquire(const QueryOptions& options) -> Connection {

@@ -42,7 +42,7 @@ class ResourcePool {
     std::uint64_t generation = 0;
   };
 
-  explicit ResourcePool(const PoolOptions& options) : options_(options) {}
+  explicit ResourcePool(PoolOptions options) : options_(std::move(options)) {}
 
   /// Waits for a place. Throws Busy (queue full, `max_wait` passed, closed) or OutOfPatience.
   [[nodiscard]] auto acquire(const Patience& patience) -> Place {

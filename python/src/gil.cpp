@@ -2,6 +2,9 @@
 
 #include <pythread.h>
 
+#include <optional>
+#include <utility>
+
 #include "types.hpp"
 
 namespace query::python {
@@ -30,9 +33,7 @@ auto Interruption::check() -> bool {
 
 void Interruption::raise_pending() {
   if (pending_) {
-    py::error_already_set error = std::move(*pending_);
-    pending_.reset();
-    throw error;
+    throw *std::exchange(pending_, std::nullopt);
   }
 }
 

@@ -89,7 +89,9 @@ class Owned {
     if (getpid() != owner_) {
       static_cast<void>(value_.release());
     } else if (PyGILState_Check() != 0) {
-      without_gil([this] { value_.reset(); });
+      PyThreadState* const state = PyEval_SaveThread();  // as without_gil, which may throw
+      value_.reset();
+      PyEval_RestoreThread(state);
     } else {
       value_.reset();
     }

@@ -100,7 +100,7 @@ class JsonText {
   }
 
   void write_bytes(std::string_view bytes) {
-    text_ += "\"\\\\x";
+    text_ += R"("\\x)";
     for (const char character : bytes) {
       const auto byte = static_cast<unsigned char>(character);
       text_ += kHex[byte >> 4U];

@@ -145,12 +145,13 @@ def test_chaos(cluster: Path) -> None:
                 asked += 1
                 mark = number * 1_000_000 + asked
                 kind = chance.randrange(4)
+                expected: list[list[object]]
                 if kind == 0:  # leaves state behind, if it can
                     body = {
                         "sql": "select set_config('chaos.mark', $1, false) as v",
                         "params": [str(mark)],
                     }
-                    expected: object = [[str(mark)]]
+                    expected = [[str(mark)]]
                 elif kind == 1:  # sees another's state, if there is any
                     body = {"sql": "select coalesce(current_setting('chaos.mark', true), '') as v"}
                     expected = [[""]]

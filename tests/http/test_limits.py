@@ -78,24 +78,27 @@ def test_a_statement_timeout_of_the_session_is_a_504(server: Server) -> None:
     assert (status, error["code"], error["statement"]) == (504, "57014", 1)
 
 
-def test_a_client_that_goes_away_takes_its_statement_with_it(server: Server) -> None:
-    for position in ("waiting", "streaming"):
-        marker = uuid.uuid4().hex
-        sql = (
-            f"select pg_sleep(120) /* {marker} */"
-            if position == "waiting"
-            else f"select g, repeat('x', 1000) /* {marker} */ from generate_series(1, 100000000) g"
-        )
-        sock = server.connect()
-        sock.sendall(request_bytes(sql.encode(), f"X-Request-Id: {marker}"))
-        wait_until(lambda m=marker: active(server, m) == 1, "the statement runs")
-        sock.close()
-        wait_until(lambda m=marker: active(server, m) == 0, "the statement is cancelled")
-        line = wait_until(
-            lambda m=marker: [x for x in server.log_lines() if x.get("request_id") == m],
-            "the request is logged",
-        )[0]
-        assert line["code"] == "client_gone"
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("select pg_sleep(120)", id="waiting"),
+        pytest.param(
+            "select g, repeat('x', 1000) from generate_series(1, 100000000) g", id="streaming"
+        ),
+    ],
+)
+def test_a_client_that_goes_away_takes_its_statement_with_it(server: Server, sql: str) -> None:
+    marker = uuid.uuid4().hex
+    sock = server.connect()
+    sock.sendall(request_bytes(f"{sql} /* {marker} */".encode(), f"X-Request-Id: {marker}"))
+    wait_until(lambda: active(server, marker) == 1, "the statement runs")
+    sock.close()
+    wait_until(lambda: active(server, marker) == 0, "the statement is cancelled")
+    line = wait_until(
+        lambda: [x for x in server.log_lines() if x.get("request_id") == marker],
+        "the request is logged",
+    )[0]
+    assert line["code"] == "client_gone"
     assert server.value("select 1") == 1
 
 

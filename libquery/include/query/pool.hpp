@@ -61,7 +61,7 @@ class QUERY_EXPORT Pool {
  public:
   /// Does not connect. Throws std::invalid_argument where the connection string cannot be parsed
   /// or an option makes no sense.
-  explicit Pool(PoolOptions options);
+  explicit Pool(const PoolOptions& options);
   Pool(const Pool&) = delete;
   auto operator=(const Pool&) -> Pool& = delete;
   ~Pool();
