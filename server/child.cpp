@@ -110,6 +110,11 @@ auto wait_exit(pid_t pid, Deadline deadline, const Pause& pause) -> std::optiona
   }
 }
 
+void end_at_once(pid_t pid) {
+  ::kill(-pid, SIGKILL);  // its own children too: initdb runs postgres
+  ::waitpid(pid, nullptr, 0);
+}
+
 auto run_for_output(const std::vector<std::string>& arguments, const Pause& pause)
     -> std::optional<std::string> {
   const Descriptor output(::memfd_create("output", MFD_CLOEXEC));
@@ -119,8 +124,7 @@ auto run_for_output(const std::vector<std::string>& arguments, const Pause& paus
                            .death_signal = SIGKILL});
   const auto status = wait_exit(pid, after(std::chrono::seconds(10)), pause);
   if (!status) {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    end_at_once(pid);
     return std::nullopt;
   }
   std::array<char, 4096> text{};

@@ -38,6 +38,9 @@ using Pause = std::function<bool(std::chrono::milliseconds)>;
 [[nodiscard]] auto wait_exit(pid_t pid, Deadline deadline, const Pause& pause)
     -> std::optional<int>;
 
+/// Kills a child with all that it started, and takes its status.
+void end_at_once(pid_t pid);
+
 /// Runs a program to its end; its output, or nothing where it failed.
 [[nodiscard]] auto run_for_output(const std::vector<std::string>& arguments, const Pause& pause)
     -> std::optional<std::string>;

@@ -141,8 +141,7 @@ void EmbeddedPostgres::make_data(const Pause& pause) {
        .death_signal = SIGKILL});
   const auto status = wait_exit(pid, after(kInitdb), pause);
   if (!status) {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    end_at_once(pid);
     throw EmbeddedError("initdb was stopped before it had finished");
   }
   if (*status != 0) {

@@ -145,6 +145,7 @@ def test_chaos(cluster: Path) -> None:
                 asked += 1
                 mark = number * 1_000_000 + asked
                 kind = chance.randrange(4)
+                body: dict[str, object]
                 expected: list[list[object]]
                 if kind == 0:  # leaves state behind, if it can
                     body = {
@@ -198,6 +199,7 @@ def test_chaos(cluster: Path) -> None:
         for thread in threads:
             thread.join(seconds + 2 * PATIENCE)
             assert not thread.is_alive(), "a client hangs"
+        assert server.process.poll() is None, server.log()[-10000:]
         assert wrong == []
         assert seen[200] > 100, seen
         assert sum(seen.values()) > seen[200], f"nothing was ever killed in mid-air: {seen}"
