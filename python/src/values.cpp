@@ -29,7 +29,9 @@ auto call(const py::object& function, std::string_view text) -> PyObject* {
   return argument ? or_text(PyObject_CallOneArg(function.ptr(), argument.ptr()), text) : nullptr;
 }
 
-auto decode_bool(std::string_view text) -> PyObject* { return PyBool_FromLong(text == "t" ? 1 : 0); }
+auto decode_bool(std::string_view text) -> PyObject* {
+  return PyBool_FromLong(text == "t" ? 1 : 0);
+}
 
 auto decode_int(std::string_view text) -> PyObject* {
   long long number = 0;
