@@ -1,87 +1,20 @@
 #include "json_text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstdint>
 #include <cstring>
-#include <string>
+
+#include "json_escape.hpp"
 
 namespace query::detail {
 
 namespace {
 
-constexpr std::string_view kHex = "0123456789abcdef";
+/// A text longer than this is escaped in pieces: reserving six times its size would be too much.
+constexpr std::size_t kPiece = std::size_t{64} << 10;
 
-/// For each byte: 0 copied, 'u' written as \u00XX, else the letter behind the backslash.
-constexpr auto kEscapes = [] {
-  std::array<char, 256> table{};
-  for (std::size_t byte = 0; byte < 0x20; ++byte) {
-    table[byte] = 'u';
-  }
-  table['\b'] = 'b';
-  table['\f'] = 'f';
-  table['\n'] = 'n';
-  table['\r'] = 'r';
-  table['\t'] = 't';
-  table['"'] = '"';
-  table['\\'] = '\\';
-  return table;
-}();
-
-/// The high bit of each byte that must be escaped. Borrows may flag bytes above the lowest flag
-/// wrongly, so only the lowest counts.
-constexpr auto flag_escapes(std::uint64_t word) -> std::uint64_t {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighs = 0x8080808080808080;
-  const auto zero_bytes = [](std::uint64_t v) { return (v - kOnes) & ~v & kHighs; };
-  const std::uint64_t below_space = (word - kOnes * 0x20) & ~word & kHighs;
-  return below_space | zero_bytes(word ^ kOnes * '"') | zero_bytes(word ^ kOnes * '\\');
-}
-
-auto escape_byte(char* out, char c) -> char* {
-  const auto byte = static_cast<unsigned char>(c);
-  const char letter = kEscapes[byte];
-  if (letter == 0) {
-    *out++ = c;
-    return out;
-  }
-  *out++ = '\\';
-  *out++ = letter;
-  if (letter == 'u') {
-    *out++ = '0';
-    *out++ = '0';
-    *out++ = kHex[byte >> 4U];
-    *out++ = kHex[byte & 15U];
-  }
-  return out;
-}
-
-/// Writes `text` escaped. Needs room for six times its size and 8 bytes more: whole words are
-/// stored before they are known to be clean.
-auto escape(char* out, std::string_view text) -> char* {
-  const char* in = text.data();
-  const char* const end = in + text.size();
-  if constexpr (std::endian::native == std::endian::little) {
-    while (end - in >= 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, in, sizeof word);
-      std::memcpy(out, &word, sizeof word);
-      const std::uint64_t flags = flag_escapes(word);
-      if (flags == 0) {
-        in += 8;
-        out += 8;
-        continue;
-      }
-      const int clean = std::countr_zero(flags) / 8;
-      in += clean;
-      out = escape_byte(out + clean, *in++);
-    }
-  }
-  while (in != end) {
-    out = escape_byte(out, *in++);
-  }
-  return out;
+auto copy(char* out, std::string_view text) -> char* {
+  std::memcpy(out, text.data(), text.size());
+  return out + text.size();
 }
 
 auto is_digit(char c) -> bool { return c >= '0' && c <= '9'; }
@@ -92,189 +25,198 @@ auto is_json_number(std::string_view text) -> bool {
          (is_digit(text[0]) || (text[0] == '-' && text.size() > 1 && is_digit(text[1])));
 }
 
-void append_number(Buffer& out, std::string_view text, bool quoted) {
-  if (!quoted && is_json_number(text)) {
-    out.append(text);
-  } else {
-    append_json_string(out, text);
-  }
+auto write_string(char* out, std::string_view text) -> char* {
+  *out++ = '"';
+  out = escape(out, text);
+  *out++ = '"';
+  return out;
+}
+
+auto write_number(char* out, std::string_view text, bool quoted) -> char* {
+  return !quoted && is_json_number(text) ? copy(out, text) : write_string(out, text);
 }
 
 /// `2024-01-02 03:04:05+00` becomes `"2024-01-02T03:04:05+00:00"`; what does not look like ISO
 /// (a DateStyle set by the statement itself, infinity) is only quoted.
-void append_timestamp(Buffer& out, std::string_view text, bool with_zone) {
+auto write_timestamp(char* out, std::string_view text, bool with_zone) -> char* {
   const std::size_t space = text.find(' ');
   if (text.empty() || !is_digit(text[0]) || space == std::string_view::npos ||
       space + 3 > text.size() || !is_digit(text[space + 1]) || text.find('/') < space) {
-    append_json_string(out, text);
-    return;
+    return write_string(out, text);
   }
-  out.push_back('"');
-  out.append(text.substr(0, space));
-  out.push_back('T');
+  *out++ = '"';
+  out = copy(out, text.substr(0, space));
+  *out++ = 'T';
   std::string_view rest = text.substr(space + 1);
   const std::string_view era = rest.ends_with(" BC") ? " BC" : "";
   rest.remove_suffix(era.size());
-  out.append(rest);
+  out = copy(out, rest);
   // A zone of whole hours, +05, gets its minutes.
   if (with_zone && rest.size() >= 3 &&
       (rest[rest.size() - 3] == '+' || rest[rest.size() - 3] == '-')) {
-    out.append(":00");
+    out = copy(out, ":00");
   }
-  out.append(era);
-  out.push_back('"');
+  out = copy(out, era);
+  *out++ = '"';
+  return out;
 }
 
-void append_json(Buffer& out, std::string_view text, bool one_line) {
-  char* const begin = out.reserve(text.size());
-  char* const end = std::copy(text.begin(), text.end(), begin);
+auto write_json(char* out, std::string_view text, bool one_line) -> char* {
+  char* const end = copy(out, text);
   if (one_line) {
     // Raw line ends can only be insignificant white space in JSON.
     std::replace_if(
-        begin, end, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+        out, end, [](char c) { return c == '\n' || c == '\r'; }, ' ');
   }
-  out.commit(end);
+  return end;
 }
 
 /// int2vector and oidvector: numbers with spaces between.
-void append_vector(Buffer& out, std::string_view text, bool quoted) {
-  out.push_back('[');
+auto write_vector(char* out, std::string_view text, bool quoted) -> char* {
+  *out++ = '[';
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(' '), text.size());
-    append_number(out, text.substr(0, end), quoted);
+    out = write_number(out, text.substr(0, end), quoted);
     text.remove_prefix(end);
     if (!text.empty()) {
       text.remove_prefix(1);
-      out.push_back(',');
+      *out++ = ',';
     }
   }
-  out.push_back(']');
+  *out++ = ']';
+  return out;
 }
 
-void append_scalar(Buffer& out, std::string_view text, ValueKind kind, const JsonOptions& options) {
+auto one_line(const JsonOptions& options) -> bool {
+  return options.framing == JsonOptions::Framing::kLines;
+}
+
+auto write_scalar(char* out, std::string_view text, ValueKind kind, const JsonOptions& options)
+    -> char* {
   switch (kind) {
     case ValueKind::kBool:
-      out.append(text == "t" ? "true" : "false");
-      break;
+      return copy(out, text == "t" ? "true" : "false");
     case ValueKind::kNumber:
-      append_number(out, text, false);
-      break;
+      return write_number(out, text, false);
     case ValueKind::kBigNumber:
-      append_number(out, text, options.numbers == JsonOptions::Numbers::kString);
-      break;
+      return write_number(out, text, options.numbers == JsonOptions::Numbers::kString);
     case ValueKind::kJson:
-      append_json(out, text, options.framing == JsonOptions::Framing::kLines);
-      break;
+      return write_json(out, text, one_line(options));
     case ValueKind::kJsonb:
-      out.append(text);
-      break;
+      return copy(out, text);
     case ValueKind::kTimestamp:
-      append_timestamp(out, text, false);
-      break;
+      return write_timestamp(out, text, false);
     case ValueKind::kTimestampTz:
-      append_timestamp(out, text, true);
-      break;
+      return write_timestamp(out, text, true);
     case ValueKind::kIntVector:
-      append_vector(out, text, false);
-      break;
+      return write_vector(out, text, false);
     case ValueKind::kOidVector:
-      append_vector(out, text, true);
-      break;
+      return write_vector(out, text, true);
     case ValueKind::kString:
-      append_json_string(out, text);
       break;
   }
+  return write_string(out, text);
 }
 
 /// Array text to JSON (PostgreSQL manual, "Array Input and Output Syntax"): braces become
-/// brackets, unquoted NULL null, bounds such as [0:1]= are dropped. A loop with a counter, for the
+/// brackets, unquoted NULL null, bounds such as [0:1]= are dropped. A loop without a stack, for the
 /// depth is the data's.
 class ArrayText {
  public:
-  ArrayText(Buffer& out, std::string_view text, const TypeInfo& type, const JsonOptions& options)
-      : out_(out), text_(text), type_(type), options_(options) {}
+  ArrayText(std::string_view text, const TypeInfo& type, const JsonOptions& options)
+      : text_(text), type_(type), options_(options) {}
 
-  void append() {
+  auto write(char* out) -> char* {
     if (text_.starts_with('[')) {
       text_.remove_prefix(std::min(text_.find('=') + 1, text_.size()));
     }
     while (!text_.empty()) {
       const char c = text_.front();
-      if (c == '{' || c == '}') {
-        out_.push_back(c == '{' ? '[' : ']');
+      if (c == '{' || c == '}' || c == type_.delimiter) {
+        *out++ = c == '{' ? '[' : c == '}' ? ']' : ',';
         text_.remove_prefix(1);
-      } else if (c == type_.delimiter) {
-        out_.push_back(',');
-        text_.remove_prefix(1);
-      } else if (c == '"') {
-        append_scalar(out_, take_quoted(), type_.kind, options_);
       } else {
-        append_bare();
+        out = c == '"' ? write_quoted(out) : write_bare(out);
       }
     }
+    return out;
   }
 
  private:
-  void append_bare() {
+  auto write_bare(char* out) -> char* {
     std::size_t end = 0;
     while (end < text_.size() && text_[end] != type_.delimiter && text_[end] != '}') {
       ++end;
     }
     const std::string_view element = text_.substr(0, end);
     text_.remove_prefix(end);
-    if (element == "NULL") {
-      out_.append("null");
-    } else {
-      append_scalar(out_, element, type_.kind, options_);
-    }
+    return element == "NULL" ? copy(out, "null") : write_scalar(out, element, type_.kind, options_);
   }
 
-  /// The content of the quoted element that comes next, unescaped.
-  auto take_quoted() -> std::string_view {
+  auto write_quoted(char* out) -> char* {
     const std::size_t end = std::min(text_.find_first_of("\"\\", 1), text_.size());
-    if (end < text_.size() && text_[end] == '"') {  // nothing to unescape: no copy
+    if (end == text_.size() || text_[end] == '"') {  // nothing to unescape
       const std::string_view element = text_.substr(1, end - 1);
-      text_.remove_prefix(end + 1);
-      return element;
+      text_.remove_prefix(std::min(end + 1, text_.size()));
+      return write_scalar(out, element, type_.kind, options_);
     }
-    unescaped_.clear();
+    const bool raw = type_.kind == ValueKind::kJson || type_.kind == ValueKind::kJsonb;
+    if (!raw) {
+      *out++ = '"';
+    }
     std::size_t at = 1;
     for (; at < text_.size() && text_[at] != '"'; ++at) {
       if (text_[at] == '\\' && at + 1 < text_.size()) {
         ++at;
       }
-      unescaped_.push_back(text_[at]);
+      const char c = text_[at];
+      if (!raw) {
+        out = escape_byte(out, c);
+      } else {
+        *out++ = (c == '\n' || c == '\r') && one_line(options_) ? ' ' : c;
+      }
     }
     text_.remove_prefix(std::min(at + 1, text_.size()));
-    return unescaped_;
+    if (!raw) {
+      *out++ = '"';
+    }
+    return out;
   }
 
-  Buffer& out_;
   std::string_view text_;
   const TypeInfo& type_;
   const JsonOptions& options_;
-  std::string unescaped_;
 };
 
 }  // namespace
 
 void append_json_string(Buffer& out, std::string_view text) {
-  constexpr std::size_t kMostPerByte = 6;  // \u001f
-  char* next = out.reserve(text.size() * kMostPerByte + 2 + 8);
-  *next++ = '"';
-  next = escape(next, text);
-  *next++ = '"';
-  out.commit(next);
+  out.push_back('"');
+  while (!text.empty()) {
+    const std::string_view piece = text.substr(0, kPiece);
+    out.commit(escape(out.reserve(most_escaped(piece.size())), piece));
+    text.remove_prefix(piece.size());
+  }
+  out.push_back('"');
+}
+
+auto write_json_value(char* out, std::string_view text, const TypeInfo& type,
+                      const JsonOptions& options) -> char* {
+  if (!type.is_array) {
+    return write_scalar(out, text, type.kind, options);
+  }
+  if (text.starts_with('{') || text.starts_with('[')) {
+    return ArrayText(text, type, options).write(out);
+  }
+  return write_string(out, text);
 }
 
 void append_json_value(Buffer& out, std::string_view text, const TypeInfo& type,
                        const JsonOptions& options) {
-  if (!type.is_array) {
-    append_scalar(out, text, type.kind, options);
-  } else if (text.starts_with('{') || text.starts_with('[')) {
-    ArrayText(out, text, type, options).append();
-  } else {
+  if (text.size() > kPiece && !type.is_array && type.kind == ValueKind::kString) {
     append_json_string(out, text);
+  } else {
+    out.commit(write_json_value(out.reserve(most_json(text.size())), text, type, options));
   }
 }
 

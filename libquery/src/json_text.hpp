@@ -10,12 +10,19 @@
 
 namespace query::detail {
 
-/// Appends `text` as a JSON string with its quotes. Escaped are `"`, `\` and the bytes below 0x20,
-/// as PostgreSQL does (json.c, escape_json); everything else, UTF-8 included, is copied.
+/// Appends `text` as a JSON string with its quotes, escaped as PostgreSQL does.
 void append_json_string(Buffer& out, std::string_view text);
 
-/// Appends a value, never NULL, from PostgreSQL's text form, as to_json() prints it; but NDJSON
-/// (kLines) has no line ends inside a value. An array's text that is no array is quoted.
+/// What write_json_value() writes at most for a text of `size` bytes.
+constexpr auto most_json(std::size_t size) -> std::size_t { return size * 6 + 32; }
+
+/// Writes a value, never NULL, from PostgreSQL's text form, as to_json() prints it; but NDJSON
+/// (kLines) has no line ends inside a value. An array's text that is no array is quoted. Needs room
+/// for most_json(); returns the end.
+[[nodiscard]] auto write_json_value(char* out, std::string_view text, const TypeInfo& type,
+                                    const JsonOptions& options) -> char*;
+
+/// The same at the end of a buffer.
 void append_json_value(Buffer& out, std::string_view text, const TypeInfo& type,
                        const JsonOptions& options);
 

@@ -6,6 +6,7 @@
 
 #include <query/buffer.hpp>
 #include <query/export.hpp>
+#include <query/result.hpp>
 #include <query/rows.hpp>
 
 namespace query {
@@ -59,5 +60,9 @@ class QUERY_EXPORT JsonStream {
   class Writer;
   std::unique_ptr<Writer> writer_;
 };
+
+/// Appends a whole answer: what JsonStream writes of the same rows. Thread-safe for different
+/// buffers. Throws std::bad_alloc.
+QUERY_EXPORT void append_json(Buffer& out, const Result& result, const JsonOptions& options = {});
 
 }  // namespace query
