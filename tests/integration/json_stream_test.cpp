@@ -274,3 +274,24 @@ TEST_CASE("a foreign date style still gives valid JSON", "[json_stream]") {
              params}) == "array string string string");
   }
 }
+
+TEST_CASE("append_json() writes a whole answer as JsonStream does", "[json_stream]") {
+  Pool pool(test::pool_options());
+  const std::string sql =
+      "select i, repeat('a \"quote\"', i) as t, array[i::text, null] as a, nullif(i, 2) as n, "
+      "repeat(E'long\\n', 30000 * (i % 2)) as l from generate_series(1, 40) i";
+  for (const std::string& one : {sql, std::string("create temporary table t (i int)")}) {
+    for (const auto rows : {RowShape::kObjects, RowShape::kArrays}) {
+      for (const auto framing : {Framing::kDocument, Framing::kLines, Framing::kCsv}) {
+        const JsonOptions options{.rows = rows, .framing = framing};
+        Buffer buffer;
+        buffer.append("before ");
+        query::append_json(buffer, pool.execute(one, test::within()), options);
+        CHECK(buffer.view() == "before " + test::json(pool, one, options));
+      }
+    }
+  }
+  Buffer cut;
+  query::append_json(cut, pool.execute(kThree, at_most(2)), {.rows = RowShape::kArrays});
+  CHECK(cut.view().ends_with(R"("row_count":2,"truncated":true})"));
+}
