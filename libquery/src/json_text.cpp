@@ -1,9 +1,6 @@
 #include "json_text.hpp"
 
 #include <algorithm>
-#include <cstring>
-
-#include "json_escape.hpp"
 
 namespace query::detail {
 
@@ -12,37 +9,13 @@ namespace {
 /// A text longer than this is escaped in pieces: reserving six times its size would be too much.
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
-auto copy(char* out, std::string_view text) -> char* {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
-}
-
-auto is_digit(char c) -> bool { return c >= '0' && c <= '9'; }
-
-/// NaN, Infinity and -Infinity are the only number texts that JSON cannot hold.
-auto is_json_number(std::string_view text) -> bool {
-  return !text.empty() &&
-         (is_digit(text[0]) || (text[0] == '-' && text.size() > 1 && is_digit(text[1])));
-}
-
-auto write_string(char* out, std::string_view text) -> char* {
-  *out++ = '"';
-  out = escape(out, text);
-  *out++ = '"';
-  return out;
-}
-
-auto write_number(char* out, std::string_view text, bool quoted) -> char* {
-  return !quoted && is_json_number(text) ? copy(out, text) : write_string(out, text);
-}
-
 /// `2024-01-02 03:04:05+00` becomes `"2024-01-02T03:04:05+00:00"`; what does not look like ISO
 /// (a DateStyle set by the statement itself, infinity) is only quoted.
 auto write_timestamp(char* out, std::string_view text, bool with_zone) -> char* {
   const std::size_t space = text.find(' ');
   if (text.empty() || !is_digit(text[0]) || space == std::string_view::npos ||
       space + 3 > text.size() || !is_digit(text[space + 1]) || text.find('/') < space) {
-    return write_string(out, text);
+    return write_json_string(out, text);
   }
   *out++ = '"';
   out = copy(out, text.substr(0, space));
@@ -76,7 +49,7 @@ auto write_vector(char* out, std::string_view text, bool quoted) -> char* {
   *out++ = '[';
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(' '), text.size());
-    out = write_number(out, text.substr(0, end), quoted);
+    out = write_json_number(out, text.substr(0, end), quoted);
     text.remove_prefix(end);
     if (!text.empty()) {
       text.remove_prefix(1);
@@ -97,9 +70,9 @@ auto write_scalar(char* out, std::string_view text, ValueKind kind, const JsonOp
     case ValueKind::kBool:
       return copy(out, text == "t" ? "true" : "false");
     case ValueKind::kNumber:
-      return write_number(out, text, false);
+      return write_json_number(out, text, false);
     case ValueKind::kBigNumber:
-      return write_number(out, text, options.numbers == JsonOptions::Numbers::kString);
+      return write_json_number(out, text, options.numbers == JsonOptions::Numbers::kString);
     case ValueKind::kJson:
       return write_json(out, text, one_line(options));
     case ValueKind::kJsonb:
@@ -115,7 +88,7 @@ auto write_scalar(char* out, std::string_view text, ValueKind kind, const JsonOp
     case ValueKind::kString:
       break;
   }
-  return write_string(out, text);
+  return write_json_string(out, text);
 }
 
 /// Array text to JSON (PostgreSQL manual, "Array Input and Output Syntax"): braces become
@@ -200,15 +173,15 @@ void append_json_string(Buffer& out, std::string_view text) {
   out.push_back('"');
 }
 
-auto write_json_value(char* out, std::string_view text, const TypeInfo& type,
-                      const JsonOptions& options) -> char* {
+auto write_other_json_value(char* out, std::string_view text, const TypeInfo& type,
+                            const JsonOptions& options) -> char* {
   if (!type.is_array) {
     return write_scalar(out, text, type.kind, options);
   }
   if (text.starts_with('{') || text.starts_with('[')) {
     return ArrayText(text, type, options).write(out);
   }
-  return write_string(out, text);
+  return write_json_string(out, text);
 }
 
 void append_json_value(Buffer& out, std::string_view text, const TypeInfo& type,
