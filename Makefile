@@ -14,6 +14,7 @@ JOBS := $(shell nproc)
 
 BUILD_PACKAGES := g++ cmake ninja-build pkg-config libpq-dev libcpp-httplib-dev libssl-dev \
   libcli11-dev nlohmann-json3-dev postgresql
+BENCH_PACKAGES := curl python3 $(if $(PEERS),python3-venv python3-dev)
 # kubectl renders the manifests; where a vendor's is installed, Debian's would clash with it.
 TEST_PACKAGES := catch2 curl python3-dev python3-venv \
   $(if $(shell command -v kubectl),,kubernetes-client)
@@ -65,6 +66,14 @@ tsan: ## Run the tests under the thread sanitizer
 .PHONY: shared
 shared: ## Run the tests with libquery as a shared library
 	@$(MAKE) --no-print-directory test PRESET=shared
+
+.PHONY: bench
+bench: packages ## Measure, in ratios (PEERS=1: beside peers too; ROUNDS=5)
+	$(call install,$(BENCH_PACKAGES))
+	@cmake --preset release -DQUERY_BUILD_TESTS=OFF -DQUERY_BUILD_BENCH=ON >/dev/null
+	@cmake --build --preset release --parallel $(JOBS)
+	@python3 tests/bench/bench.py build/release --json build/bench.json \
+	  --rounds $(or $(ROUNDS),5) $(if $(PEERS),--peers)
 
 .PHONY: lint
 lint: packages test-packages lint-packages ## Check the form of everything
