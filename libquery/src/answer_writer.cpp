@@ -27,6 +27,16 @@ void write_column(Buffer& out, const Column& column, const TypeInfo& type, bool 
   out.push_back('}');
 }
 
+void write_csv_header(Buffer& out, const std::vector<Column>& columns) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    out.append(i == 0 ? "" : ",");
+    append_csv_value(out, columns[i].name, columns.size() == 1);
+  }
+  if (!columns.empty()) {
+    out.append("\r\n");
+  }
+}
+
 /// Leads are short, and a copy of a fixed size is an instruction or two.
 constexpr std::size_t kLeadStep = 16;
 
@@ -63,16 +73,6 @@ auto AnswerWriter::lead(const Column& column, bool first) const -> std::string {
   Buffer escaped;
   append_json_string(escaped, column.name);
   return (first ? "{" : ",") + std::string(escaped.view()) + ":";
-}
-
-void AnswerWriter::write_csv_header(Buffer& out, const std::vector<Column>& columns) const {
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    out.append(i == 0 ? "" : ",");
-    append_csv_value(out, columns[i].name, columns.size() == 1);
-  }
-  if (!columns.empty()) {
-    out.append("\r\n");
-  }
 }
 
 void AnswerWriter::write(Buffer& out, const Block& block) {
@@ -114,8 +114,7 @@ void AnswerWriter::write_json_row(Buffer& out, const Block& block, std::size_t r
     }
     next += field.lead_size;
     if (size == 0 && PQgetisnull(rows, row_number, column) != 0) {
-      std::memcpy(next, "null", 4);
-      out.commit(next + 4);
+      out.commit(copy(next, "null"));
     } else if (size < kLong) {
       out.commit(write_json_value(next, {value, size}, field.type, options_));
     } else {

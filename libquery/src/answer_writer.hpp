@@ -35,7 +35,6 @@ class AnswerWriter {
   };
 
   [[nodiscard]] auto lead(const Column& column, bool first) const -> std::string;
-  void write_csv_header(Buffer& out, const std::vector<Column>& columns) const;
   void write_json_row(Buffer& out, const Block& block, std::size_t row) const;
   void write_csv_row(Buffer& out, const Block& block, std::size_t row) const;
 
