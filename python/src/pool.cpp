@@ -17,9 +17,7 @@ namespace {
 /// A pool as Python holds it. Thread-safe, as the pool itself.
 class PyPool {
  public:
-  explicit PyPool(const PoolOptions& options) {
-    pool_.emplace(std::make_unique<Pool>(options));
-  }
+  explicit PyPool(const PoolOptions& options) { pool_.emplace(std::make_unique<Pool>(options)); }
 
   auto query(py::handle sql, py::handle params, py::handle timeout, bool read_only,
              py::handle max_rows) -> py::tuple {
