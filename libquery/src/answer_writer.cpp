@@ -101,7 +101,7 @@ void AnswerWriter::write_json_row(Buffer& out, const Block& block, std::size_t r
     out.append(objects ? "{}" : "[]");
     return;
   }
-  // libpq's own calls, two for a value: through Block they would be three times as many.
+  // libpq's own calls, two for a value: through Block it would be one more.
   const PGresult* const rows = block.handle();
   const int row_number = static_cast<int>(row);
   int column = 0;
