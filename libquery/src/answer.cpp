@@ -1,13 +1,12 @@
 #include "answer.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
+#include "bound_values.hpp"
+#include "command_tag.hpp"
 #include "first_word.hpp"
-#include "json_type.hpp"
 
 namespace query::detail {
 
@@ -130,34 +129,14 @@ void Answer::take_step() {
 }
 
 void Answer::take_description(const PGresult* result, std::size_t index) {
-  std::vector<JsonTarget> targets;
-  std::vector<Oid> unknown;
-  const int count = PQnparams(result);
-  for (int i = 0; i < count; ++i) {
-    const Oid type = PQparamtype(result, i);
-    const TypeInfo info = type_info(type);
-    if (info.is_array) {
-      const bool of_json = info.kind == ValueKind::kJson || info.kind == ValueKind::kJsonb;
-      targets.push_back(of_json ? JsonTarget::kArrayOfJson : JsonTarget::kArray);
-    } else {
-      targets.push_back(JsonTarget::kText);
-      if (info.name.empty()) {
-        unknown.push_back(type);
-      }
-    }
-  }
-  if (!unknown.empty()) {
-    const std::vector<Oid> arrays = session().array_types(unknown, patience_);
-    for (int i = 0; i < count; ++i) {
-      if (std::find(arrays.begin(), arrays.end(), PQparamtype(result, i)) != arrays.end()) {
-        targets[static_cast<std::size_t>(i)] = JsonTarget::kArray;
-      }
-    }
+  DescribedParams params(result);
+  if (!params.unknown.empty()) {
+    params.learn(session().array_types(params.unknown, patience_));
   }
   if (!session().statements().enabled()) {
-    described_ = std::move(targets);
+    described_ = std::move(params.targets);
   } else if (auto* prepared = session().statements().find(statements_[index].sql)) {
-    prepared->targets = std::move(targets);
+    prepared->targets = std::move(params.targets);
   }
 }
 
@@ -216,16 +195,9 @@ void Answer::take_tag(const PGresult* result) {
 void Answer::end_rows(const PGresult* result) {
   in_rows_ = false;
   take_tag(result);
-  command_ = tag_.substr(0, tag_.find_first_of("0123456789"));
-  while (!command_.empty() && command_.back() == ' ') {
-    command_.pop_back();
-  }
-  const std::string_view count = tag_count_;
-  std::uint64_t number = 0;
-  if (!count.empty() &&
-      std::from_chars(count.data(), count.data() + count.size(), number).ec == std::errc{}) {
-    affected_ = truncated_ && command_ == "SELECT" ? delivered_ : number;
-  }
+  CommandTag tag(tag_, tag_count_);
+  command_ = std::move(tag.command);
+  affected_ = tag.affected && truncated_ && command_ == "SELECT" ? delivered_ : tag.affected;
   (void)session().receive(patience_);
   expected_.pop_front();
 }

@@ -1,11 +1,9 @@
 // What an Answer sends: the rounds.
-#include <deque>
 #include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "answer.hpp"
-#include "array_literal.hpp"
+#include "bound_values.hpp"
 
 namespace query::detail {
 
@@ -18,55 +16,6 @@ namespace {
 // subtransaction also blocks SET TRANSACTION READ WRITE.
 constexpr const char* kSetGuard = "SAVEPOINT libquery_guard";
 constexpr const char* kCheckGuard = "RELEASE SAVEPOINT libquery_guard";
-
-auto has_json(const Params& params) -> bool {
-  for (std::size_t i = 0; i < params.size(); ++i) {
-    if (params[i].kind == Params::Kind::kJson) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/// The bound values as libpq wants them; owns what had to be converted.
-class BoundValues {
- public:
-  BoundValues(const Params& params, const std::vector<JsonTarget>* targets) {
-    constexpr std::size_t kMost = 65535;  // an Int16 in the Bind message
-    if (params.size() > kMost) {
-      throw std::invalid_argument("a statement takes at most 65535 parameters, not " +
-                                  std::to_string(params.size()));
-    }
-    pointers_.reserve(params.size());
-    for (std::size_t i = 0; i < params.size(); ++i) {
-      pointers_.push_back(text_of(params[i], i, targets));
-    }
-  }
-
-  [[nodiscard]] auto pointers() const -> const std::vector<const char*>& { return pointers_; }
-
- private:
-  auto text_of(const Params::Value& value, std::size_t index,
-               const std::vector<JsonTarget>* targets) -> const char* {
-    if (value.kind == Params::Kind::kNull) {
-      return nullptr;
-    }
-    if (value.kind == Params::Kind::kText || targets == nullptr || index >= targets->size() ||
-        (*targets)[index] == JsonTarget::kText) {
-      return value.text.c_str();
-    }
-    try {
-      const auto elements = (*targets)[index] == JsonTarget::kArrayOfJson ? ArrayElements::kJson
-                                                                          : ArrayElements::kValues;
-      return converted_.emplace_back(to_array_literal(value.text, elements)).c_str();
-    } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument("parameter $" + std::to_string(index + 1) + ": " + error.what());
-    }
-  }
-
-  std::vector<const char*> pointers_;
-  std::deque<std::string> converted_;
-};
 
 }  // namespace
 

@@ -19,11 +19,6 @@ constexpr std::chrono::milliseconds kCancelAgain{50};
 void Answer::fail(const PGresult* result) {
   const auto [step, statement] = expected_.front();
   Diagnostics diagnostics = diagnostics_of(result);
-  const std::string_view source = diagnostics.source_function;
-  const bool ours_is_gone =
-      diagnostics.sqlstate == "26000" && diagnostics.message.find("\"query_") != std::string::npos;
-  const bool outdated = diagnostics.sqlstate == "0A000" && source == "RevalidateCachedQuery";
-
   forget_unconfirmed(StatementCache::OnServer::kNo);
   try {
     session().drain(patience_.until(after(kDrainGrace)));
@@ -41,7 +36,7 @@ void Answer::fail(const PGresult* result) {
     index = statement;
   }
 
-  if (ours_is_gone || outdated) {
+  if (is_lost_plan(diagnostics)) {
     session().statements().clear();
     if (repeatable) {
       throw StaleStatement(std::move(diagnostics), index);

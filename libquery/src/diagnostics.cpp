@@ -77,6 +77,13 @@ auto ends_connection(const Diagnostics& diagnostics) noexcept -> bool {
          state == "25P04";
 }
 
+auto is_lost_plan(const Diagnostics& diagnostics) noexcept -> bool {
+  const bool gone =
+      diagnostics.sqlstate == "26000" && diagnostics.message.find("\"query_") != std::string::npos;
+  return gone || (diagnostics.sqlstate == "0A000" &&
+                  diagnostics.source_function == "RevalidateCachedQuery");
+}
+
 auto message_of(const PGconn* connection) -> std::string {
   std::string message = without_line_end(PQerrorMessage(connection));
   return message.empty() ? "the connection to the database was lost" : message;

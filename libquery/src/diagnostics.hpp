@@ -17,6 +17,9 @@ namespace query::detail {
 /// server that goes down) class 08, 57P01…57P05, 25P03 and 25P04 do.
 [[nodiscard]] auto ends_connection(const Diagnostics& diagnostics) noexcept -> bool;
 
+/// Whether a prepared statement of ours was dropped by the user or outdated by DDL. Nothing ran.
+[[nodiscard]] auto is_lost_plan(const Diagnostics& diagnostics) noexcept -> bool;
+
 /// libpq's message without its line ends; never empty.
 [[nodiscard]] auto message_of(const PGconn* connection) -> std::string;
 

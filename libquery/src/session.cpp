@@ -80,7 +80,13 @@ void Session::queue_execute(const std::string& name, const std::vector<const cha
                               values.data(), nullptr, nullptr, 0));
 }
 
-void Session::sync() { require(PQpipelineSync(connection_.get())); }
+void Session::sync() {
+#ifdef LIBPQ_HAS_CHUNK_MODE  // libpq 17, like this function, which leaves the sending to flush()
+  require(PQsendPipelineSync(connection_.get()));
+#else
+  require(PQpipelineSync(connection_.get()));
+#endif
+}
 
 void Session::flush(const Patience& patience) {
   PGconn* connection = connection_.get();
@@ -113,6 +119,23 @@ auto Session::receive(const Patience& patience) -> ResultHandle {
       break;  // PQgetResult tells why
     }
   }
+  return take_result();
+}
+
+auto Session::socket() const noexcept -> int { return PQsocket(connection_.get()); }
+
+auto Session::give_out() -> bool {
+  const int left = PQflush(connection_.get());
+  if (left < 0 && PQstatus(connection_.get()) == CONNECTION_BAD) {
+    throw_lost(Outcome::kUnknown);
+  }
+  return left > 0;
+}
+
+auto Session::has_result() const noexcept -> bool { return PQisBusy(connection_.get()) == 0; }
+
+auto Session::take_result() -> ResultHandle {
+  PGconn* connection = connection_.get();
   ResultHandle result(PQgetResult(connection));
   if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
     const Diagnostics diagnostics = diagnostics_of(result.get());
@@ -238,8 +261,7 @@ void Session::drop_statements(const std::vector<std::string>& names, const Patie
   drain(patience);
 }
 
-auto Session::array_types(const std::vector<Oid>& types, const Patience& patience)
-    -> std::vector<Oid> {
+void Session::queue_array_types(const std::vector<Oid>& types) {
   std::string list = "{";
   for (const Oid type : types) {
     list += (list.size() > 1 ? "," : "") + std::to_string(type);
@@ -250,18 +272,27 @@ auto Session::array_types(const std::vector<Oid>& types, const Patience& patienc
       "WHERE oid OPERATOR(pg_catalog.=) ANY($1::pg_catalog.oid[]) "
       "AND typcategory OPERATOR(pg_catalog.=) 'A'",
       {list.c_str()});
+}
+
+auto Session::array_types_of(const PGresult* answer) -> std::vector<Oid> {
+  std::vector<Oid> arrays;
+  for (int row = 0; row < PQntuples(answer); ++row) {
+    const std::string_view text = PQgetvalue(answer, row, 0);
+    std::from_chars(text.data(), text.data() + text.size(), arrays.emplace_back());
+  }
+  return arrays;
+}
+
+auto Session::array_types(const std::vector<Oid>& types, const Patience& patience)
+    -> std::vector<Oid> {
+  queue_array_types(types);
   sync();
   const ResultHandle result = receive(patience);
   drain(patience);
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) {
     throw SqlError(diagnostics_of(result.get()));
   }
-  std::vector<Oid> arrays;
-  for (int row = 0; row < PQntuples(result.get()); ++row) {
-    const std::string_view text = PQgetvalue(result.get(), row, 0);
-    std::from_chars(text.data(), text.data() + text.size(), arrays.emplace_back());
-  }
-  return arrays;
+  return array_types_of(result.get());
 }
 
 auto Session::cancel_target() -> std::shared_ptr<CancelTarget> {

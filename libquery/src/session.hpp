@@ -61,6 +61,18 @@ class Session {
   /// a ConnectionError, a server's error is a result. Throws OutOfPatience.
   auto receive(const Patience& patience) -> ResultHandle;
 
+  // For whoever waits elsewhere, in an event loop. Nothing here waits.
+
+  [[nodiscard]] auto socket() const noexcept -> int;
+  /// Sends what the socket takes; true where something is left. Throws ConnectionError.
+  [[nodiscard]] auto give_out() -> bool;
+  /// Takes in what has arrived; false where the connection is lost, as take_result() then tells.
+  auto take_in() -> bool;
+  /// Whether take_result() has something to give.
+  [[nodiscard]] auto has_result() const noexcept -> bool;
+  /// The next result, as receive().
+  auto take_result() -> ResultHandle;
+
   /// Asks for rows in small portions for the command whose results come next.
   void stream_rows() noexcept;
 
@@ -86,6 +98,8 @@ class Session {
 
   /// Which of these types are arrays, by the catalog. One round.
   auto array_types(const std::vector<Oid>& types, const Patience& patience) -> std::vector<Oid>;
+  void queue_array_types(const std::vector<Oid>& types);
+  [[nodiscard]] static auto array_types_of(const PGresult* answer) -> std::vector<Oid>;
 
   [[nodiscard]] auto statements() noexcept -> StatementCache& { return statements_; }
 
@@ -117,7 +131,6 @@ class Session {
 
   void prepare_for_use();
   void flush(const Patience& patience);
-  auto take_in() -> bool;
   void require(int sent);
   void queue_search_for_statements();
   void drop_statements(const std::vector<std::string>& names, const Patience& patience);

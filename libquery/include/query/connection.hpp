@@ -15,6 +15,7 @@ namespace detail {
 class Lease;
 class CancelTarget;
 }  // namespace detail
+class Pipeline;
 
 /// Asks PostgreSQL to cancel what a connection runs at the moment. Copyable, usable from any
 /// thread, harmless when nothing runs or when the connection has gone back to its pool.
@@ -98,6 +99,8 @@ class QUERY_EXPORT Connection {
   [[nodiscard]] auto canceller() const -> Canceller;
 
  private:
+  friend class Pipeline;  // takes the lease over
+
   std::shared_ptr<detail::Lease> lease_;
 };
 

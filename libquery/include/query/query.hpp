@@ -8,6 +8,7 @@
 #include <query/json.hpp>
 #include <query/options.hpp>
 #include <query/params.hpp>
+#include <query/pipeline.hpp>
 #include <query/pool.hpp>
 #include <query/result.hpp>
 #include <query/rows.hpp>
