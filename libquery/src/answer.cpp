@@ -70,6 +70,9 @@ void Answer::start() {
   patiently([this] {
     session().settle(patience_);
     inside_transaction_ = session().transaction_status() != PQTRANS_IDLE;
+    for (const Statement& statement : statements_) {
+      lease_->note(statement.sql, !batch_ && !inside_transaction_);
+    }
     if (!inside_transaction_) {
       session().drop_evicted_statements(patience_);
     }

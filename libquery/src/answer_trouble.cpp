@@ -172,6 +172,7 @@ void Answer::done() noexcept {
   in_rows_ = false;
   open_ = false;
   lease_->answering = false;
+  lease_->note_end();
 }
 
 }  // namespace query::detail

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "statement_text.hpp"
+
 namespace query::detail {
 
 PoolCore::PoolCore(const PoolOptions& options) : settings_(options), pool_(options) {
@@ -24,6 +26,7 @@ auto PoolCore::acquire(const QueryOptions& options) -> std::shared_ptr<Lease> {
         place.resource = Session::open(settings_, patience);
         pool_.opened(place);
       }
+      read_catalog(*place.resource, patience);
     } catch (...) {
       place.resource.reset();
       pool_.open_failed(std::move(place));
@@ -49,7 +52,30 @@ auto PoolCore::usable(Session& session, const Patience& patience) -> bool {
   }
 }
 
-void PoolCore::give_back(ResourcePool<Session>::Place place) noexcept {
+/// Reads for the proof, where it is time to.
+void PoolCore::read_catalog(Session& session, const Patience& patience) {
+  const auto number = proof_.begin_reading();
+  if (!number) {
+    return;
+  }
+  try {
+    proof_.adopt(*number, CatalogNames(session.run(CatalogNames::question(), patience).get()));
+  } catch (const SqlError&) {  // then nothing is proven
+    proof_.give_up();
+  } catch (...) {
+    proof_.give_up();
+    throw;
+  }
+}
+
+auto PoolCore::stats() const -> PoolStats {
+  PoolStats stats = pool_.stats();
+  stats.resets = resets_;
+  stats.resets_skipped = resets_skipped_;
+  return stats;
+}
+
+void PoolCore::give_back(ResourcePool<Session>::Place place, bool traceless) noexcept {
   try {
     Session& session = *place.resource;
     const bool reusable = session.release_cancel_target() && session.sound() &&
@@ -61,7 +87,12 @@ void PoolCore::give_back(ResourcePool<Session>::Place place) noexcept {
     if (!reusable) {
       place.resource.reset();
     } else if (settings_.reset_session) {
-      session.reset();
+      if (traceless && session.transaction_status() == PQTRANS_IDLE) {
+        ++resets_skipped_;
+      } else {
+        ++resets_;
+        session.reset();
+      }
     } else if (session.transaction_status() != PQTRANS_IDLE) {
       session.roll_back_in_passing();
     }
@@ -71,6 +102,27 @@ void PoolCore::give_back(ResourcePool<Session>::Place place) noexcept {
   try {
     pool_.release(std::move(place));
   } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory, with nobody to tell
+  }
+}
+
+Lease::~Lease() {
+  note_end();
+  core_->give_back(std::move(place_), traceless_);
+}
+
+void Lease::note(std::string_view sql, bool alone) {
+  const bool proven = core_->proof().leaves_no_trace(sql);
+  traceless_ = traceless_ && alone && proven;
+  if (!proven && !changes_catalog_ && may_change_catalog(sql)) {
+    changes_catalog_ = true;
+    core_->proof().outdate();
+  }
+}
+
+void Lease::note_end() noexcept {
+  // With each end, for it may be that of the transaction.
+  if (changes_catalog_) {
+    core_->proof().outdate();
   }
 }
 

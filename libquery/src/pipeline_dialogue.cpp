@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <iterator>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,9 +17,8 @@ namespace query::detail {
 
 namespace {
 
-/// Shared rounds under way at once: the server has the next one at hand when it ends one, and
-/// what comes meanwhile gathers.
-constexpr std::size_t kMostRounds = 2;
+/// The server has the next round at hand when it ends one, and what comes meanwhile gathers.
+constexpr std::size_t kMostSharedRounds = 2;
 
 void refuse_impossible(const Statement& statement) {
   if (statement.sql.find('\0') != std::string::npos) {
@@ -51,7 +51,9 @@ auto result_of(ResultHandle handle) -> Result {
 
 PipelineDialogue::PipelineDialogue(std::shared_ptr<Lease> lease,
                                    Pipeline::Transactions transactions)
-    : lease_(std::move(lease)), shared_(transactions == Pipeline::Transactions::kShared) {
+    : lease_(std::move(lease)),
+      shared_(transactions == Pipeline::Transactions::kShared),
+      most_rounds_(shared_ ? kMostSharedRounds : std::numeric_limits<std::size_t>::max()) {
   constexpr std::chrono::milliseconds kGrace{2000};  // for what was sent in passing
   lease_->require_idle();
   try {
@@ -67,6 +69,7 @@ PipelineDialogue::~PipelineDialogue() {
     session().doubt();
   }
   lease_->answering = false;
+  lease_->note_end();
 }
 
 auto PipelineDialogue::submit(Statement statement) -> std::uint64_t {
@@ -74,13 +77,14 @@ auto PipelineDialogue::submit(Statement statement) -> std::uint64_t {
     std::rethrow_exception(lost_);
   }
   refuse_impossible(statement);
+  lease_->note(statement.sql, true);
   waiting_.push_back({.number = ++submitted_, .statement = std::move(statement)});
-  guarded([this] { send_waiting(); });
   return submitted_;
 }
 
 void PipelineDialogue::advance() {
   guarded([this] {
+    send_waiting();  // first, for taking in would send a round that has not ended
     bool alive = session().take_in();
     // Once lost, libpq still hands out what had arrived, then the reason.
     while (!expected_.empty() && (!alive || session().has_result())) {
@@ -92,10 +96,6 @@ void PipelineDialogue::advance() {
     }
     drop_evicted();
     send_waiting();
-    if (shared_ && rounds_ < kMostRounds) {
-      end_round();
-    }
-    more_to_give_ = session().give_out();
   });
 }
 
@@ -111,7 +111,7 @@ auto PipelineDialogue::next() -> std::optional<PipelineAnswer> {
 // Sending.
 
 void PipelineDialogue::send_waiting() {
-  while (!waiting_.empty() && !asked_) {
+  while (!waiting_.empty() && !asked_ && rounds_ < most_rounds_) {
     Task task = std::move(waiting_.front());
     waiting_.pop_front();
     try {
@@ -120,6 +120,8 @@ void PipelineDialogue::send_waiting() {
       finished_.push_back({task.number, {}, std::current_exception()});
     }
   }
+  end_round();
+  more_to_give_ = session().give_out();
 }
 
 /// Queues a task; or, where its parameters' types are not known, the question for them.
@@ -271,6 +273,7 @@ void PipelineDialogue::take_error(Task& task, Diagnostics diagnostics) {
 
 void PipelineDialogue::finish_round() {
   --rounds_;
+  lease_->note_end();
   std::deque<Task> again;
   for (; answered_ > 0; --answered_) {
     Task& task = sent_.front();

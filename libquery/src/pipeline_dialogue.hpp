@@ -87,6 +87,7 @@ class PipelineDialogue {
 
   std::shared_ptr<Lease> lease_;
   const bool shared_;
+  const std::size_t most_rounds_;
   std::uint64_t submitted_ = 0;
   std::deque<Task> waiting_;
   std::optional<Task> asked_;

@@ -26,7 +26,11 @@ auto Pool::query_batch(std::span<const Statement> statements, const TransactionO
   return acquire(options).query_batch(statements, transaction, options);
 }
 
-auto Pool::stats() const -> PoolStats { return core_->pool().stats(); }
+auto Pool::leaves_no_trace(std::string_view sql) -> bool {
+  return core_->proof().leaves_no_trace(sql);
+}
+
+auto Pool::stats() const -> PoolStats { return core_->stats(); }
 
 void Pool::close() noexcept {
   try {

@@ -65,7 +65,7 @@ class QUERY_EXPORT Pipeline {
   auto operator=(const Pipeline&) -> Pipeline& = delete;
   ~Pipeline();
 
-  /// Queues a statement and returns its number: 1, 2, 3 … It may be sent now or by advance().
+  /// Queues a statement, which advance() will send, and returns its number: 1, 2, 3 …
   /// Throws std::invalid_argument for what cannot be sent (U+0000, COPY, too many parameters),
   /// ConnectionError once the connection is lost.
   auto submit(Statement statement) -> std::uint64_t;

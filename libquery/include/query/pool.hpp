@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <query/connection.hpp>
 #include <query/export.hpp>
@@ -48,6 +49,8 @@ struct PoolStats {
   std::uint64_t connect_failed = 0;
   std::uint64_t discarded = 0;  ///< connections closed because they were broken or in doubt
   std::uint64_t expired = 0;    ///< connections closed because of max_idle or max_lifetime
+  std::uint64_t resets = 0;
+  std::uint64_t resets_skipped = 0;  ///< leases that provably left their session as it was
 };
 
 /// A bounded set of connections to one database, shared by all threads.
@@ -80,6 +83,13 @@ class QUERY_EXPORT Pool {
   [[nodiscard]] auto query_batch(std::span<const Statement> statements,
                                  const TransactionOptions& transaction = {},
                                  const QueryOptions& options = {}) -> Rows;
+
+  /// Whether a statement provably leaves its session as it was: it only reads, and all the code
+  /// that it runs is built in and not volatile. Asks what is known of the catalog, never the
+  /// server: what this pool changes in it counts at once, what others change within 20 s; false
+  /// where nothing is known yet, and now and then in between. Such statements may share a session,
+  /// and spare it the reset.
+  [[nodiscard]] auto leaves_no_trace(std::string_view sql) -> bool;
 
   [[nodiscard]] auto stats() const -> PoolStats;
 
