@@ -47,7 +47,8 @@ struct Config {
   std::uint64_t max_rows = 0;
   bool read_only = false;
 
-  std::uint64_t max_connections = 512;
+  std::uint64_t workers = 0;
+  std::uint64_t max_connections = 10000;
   std::uint64_t idle_timeout_ms = 30000;
   std::uint64_t read_timeout_ms = 10000;
   std::uint64_t write_timeout_ms = 30000;

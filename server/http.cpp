@@ -1,8 +1,11 @@
 #include "http.hpp"
 
 #include <httplib.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <exception>
@@ -10,11 +13,14 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "http_exchange.hpp"
 #include "http_head.hpp"
+#include "http_loop.hpp"
 #include "http_refuse.hpp"
 #include "http_route.hpp"
 #include "http_socket.hpp"
@@ -26,14 +32,17 @@ namespace query::server {
 namespace {
 
 constexpr int kBacklog = 1024;
-/// How long a refused client may take to see its answer where nothing more is expected of it.
-constexpr std::chrono::milliseconds kFarewell{2000};
 
-/// The request that this thread is serving: cpp-httplib's handlers have no room for it.
-thread_local Exchange* current = nullptr;
+/// What this thread is serving: cpp-httplib's handlers have no room for it.
+struct Serving {
+  Exchange& exchange;
+  Socket& socket;
+};
+thread_local Serving* current = nullptr;
 
 /// Hands a reply to cpp-httplib.
-void give(Exchange& exchange, httplib::Response& response, Reply reply) {
+void give(httplib::Response& response, Reply reply) {
+  auto& [exchange, socket] = *current;
   note(exchange, reply);
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) {
@@ -47,8 +56,8 @@ void give(Exchange& exchange, httplib::Response& response, Reply reply) {
     return;
   }
   const auto kept = std::make_shared<Reply>(std::move(reply));
-  const auto provide = [&exchange, kept](std::size_t /*offset*/, httplib::DataSink& sink) {
-    if (!send_rest(exchange, *kept)) {
+  const auto provide = [&exchange, &socket, kept](std::size_t /*offset*/, httplib::DataSink& sink) {
+    if (!send_rest(exchange, socket, *kept)) {
       exchange.cut_off = true;
       return false;
     }
@@ -65,30 +74,49 @@ void give(Exchange& exchange, httplib::Response& response, Reply reply) {
 
 }  // namespace
 
-/// cpp-httplib's server with connections of our own: it keeps the listening socket, the reading
-/// of bodies, the routes and the writing of answers; the sockets, threads and waits are ours.
+/// cpp-httplib's server with connections of our own: it keeps the listening socket, the routes, the
+/// decompression of bodies and the writing of answers that threads give; the loops have the rest.
 class HttpServer::Front final : public httplib::Server {
  public:
   Front(Service& service, HttpOptions options)
       : service_(service),
         options_(std::move(options)),
         policy_(options_.browser),
-        workers_(options_.max_connections),
+        workers_(options_.threads),
         refuser_([this](std::string_view head) { return refusal(head); }) {
     new_task_queue = [] { return new RunInPlace; };
     // Its own default, SO_REUSEPORT, lets two servers share a port without a word.
     set_socket_options([](socket_t fd) {
       const int on = 1;
       ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
     });
     set_routes();
+    const LoopContext context{
+        .service = service_,
+        .policy = policy_,
+        .max_body = options_.max_body,
+        .idle_timeout = options_.idle_timeout,
+        .read_timeout = options_.read_timeout,
+        .write_timeout = options_.write_timeout,
+        .express = options_.express,
+        .draining = draining_,
+        .connections = connections_,
+        .held = held_,
+        .run = [this](std::function<void()> task) { return workers_.run(std::move(task)); },
+        .serve = [this](Exchange& exchange, Socket& socket,
+                        const std::string& remote) { serve(exchange, socket, remote); },
+        .abort = abort_};
+    for (std::size_t i = 0; i < options_.loops; ++i) {
+      loops_.push_back(std::make_unique<Loop>(context));
+    }
   }
 
   Front(const Front&) = delete;
   auto operator=(const Front&) -> Front& = delete;
   ~Front() override {
     stop_accepting();
-    abort_.raise();
+    abort();
     (void)workers_.finish(never);
   }
 
@@ -116,16 +144,35 @@ class HttpServer::Front final : public httplib::Server {
     if (!stopped_.exchange(true)) {
       ::shutdown(svr_sock_, SHUT_RDWR);
     }
-    closing_.raise();
+    for (const auto& loop : loops_) {
+      loop->close_idle();
+    }
   }
-  auto wait_idle(Deadline deadline) -> bool { return workers_.wait_idle(deadline); }
-  void abort() noexcept { abort_.raise(); }
+  auto wait_idle(Deadline deadline) -> bool {
+    constexpr std::chrono::milliseconds kLook{2};
+    const auto busy = [](const auto& loop) { return loop->busy() > 0; };
+    while (std::any_of(loops_.begin(), loops_.end(), busy)) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        return false;
+      }
+      std::this_thread::sleep_for(kLook);
+    }
+    return workers_.wait_idle(deadline);
+  }
+  void abort() noexcept {
+    abort_.raise();
+    for (const auto& loop : loops_) {
+      loop->abort();
+    }
+  }
 
  private:
   auto process_and_close_socket(socket_t fd) -> bool override {
-    auto socket = std::make_shared<Descriptor>(fd);
-    if (!workers_.run([this, socket] { serve(std::move(*socket)); })) {
-      refuser_.take(std::move(*socket));
+    Descriptor socket(fd);
+    if (stopped_ || connections_ >= options_.max_connections) {
+      refuser_.take(std::move(socket));
+    } else {
+      loops_[next_loop_++ % loops_.size()]->adopt(std::move(socket));
     }
     return true;
   }
@@ -133,47 +180,40 @@ class HttpServer::Front final : public httplib::Server {
   void set_routes() {
     Post("/query", [this](const httplib::Request& /*request*/, httplib::Response& response,
                           const httplib::ContentReader& body) { on_query(response, body); });
-    Options("/query", [](const httplib::Request& /*request*/, httplib::Response& response) {
-      give(*current, response, options_reply(current->head));
-    });
-    Get("/livez", [](const httplib::Request& /*request*/, httplib::Response& response) {
-      give(*current, response, Service::livez());
-    });
     Get("/readyz", [this](const httplib::Request& /*request*/, httplib::Response& response) {
-      give(*current, response, service_.readyz());
+      give(response, service_.readyz());
     });
     set_exception_handler([](const httplib::Request& /*request*/, httplib::Response& response,
                              const std::exception_ptr& exception) {
-      give(*current, response, exception_reply(exception, {}));
+      give(response, exception_reply(exception, {}));
     });
     set_error_handler([](const httplib::Request& /*request*/, httplib::Response& response) {
       if (response.body.empty()) {  // cpp-httplib's own refusal; ours come with a body
-        current->close = true;
-        give(*current, response,
+        give(response,
              error_reply(response.status, "bad_request", "the request could not be read"));
       }
     });
     set_post_routing_handler(
         [this](const httplib::Request& /*request*/, httplib::Response& response) {
-          current->close = current->close || draining_;  // it may have begun since the request came
+          Exchange& exchange = current->exchange;
+          exchange.close = exchange.close || draining_;  // it may have begun since the request came
           response.headers.erase("Keep-Alive");
           response.headers.erase("Accept-Ranges");
-          if (current->close && !response.has_header("Connection")) {
+          if (exchange.close && !response.has_header("Connection")) {
             response.set_header("Connection", "close");
           }
-          if (response.status == 204) {
-            response.headers.erase("Content-Length");
-          }
-          for (const auto& [name, value] : current->fields) {
+          for (const auto& [name, value] : exchange.fields) {
             response.set_header(name, value);
           }
+          response.set_header("X-Request-Id", exchange.id);
+          response.set_header("X-Content-Type-Options", "nosniff");
         });
   }
 
   void on_query(httplib::Response& response, const httplib::ContentReader& reader) {
-    Exchange& exchange = *current;
+    auto& [exchange, socket] = *current;
     std::string body;
-    body.reserve(static_cast<std::size_t>(exchange.head.content_length.value_or(0)));
+    body.reserve(exchange.body.size());
     bool too_large = false;
     const bool whole = reader([&](const char* bytes, std::size_t size) {
       too_large = body.size() + size > options_.max_body;
@@ -184,98 +224,30 @@ class HttpServer::Front final : public httplib::Server {
     });
     if (!whole) {
       exchange.close = true;
-      give(exchange, response, broken_body(exchange, too_large));
+      give(response, too_large ? error_reply(413, "payload_too_large",
+                                             "the body is larger than " +
+                                                 std::to_string(options_.max_body) + " bytes")
+                               : error_reply(400, "bad_request",
+                                             "the body's compression could not be understood"));
       return;
     }
-    Socket& socket = exchange.socket;
     Call call;
     call.body = body;
     call.accept = exchange.head.field("accept").value_or("");
     call.arrival = exchange.arrival;
-    call.client_gone = [&socket] { return socket.client_gone(); };
+    call.client_gone = [&client = socket] { return client.client_gone(); };
     // A little more than the query gets, so that its timeout can still be told.
-    call.budget = [&socket](Deadline deadline) {
-      socket.write_deadline(deadline + std::chrono::seconds(1));
+    call.budget = [&client = socket](Deadline deadline) {
+      client.write_deadline(deadline + std::chrono::seconds(1));
     };
-    give(exchange, response, service_.query(call));
+    give(response, service_.query(call));
   }
 
-  [[nodiscard]] auto broken_body(const Exchange& exchange, bool too_large) const -> Reply {
-    if (too_large) {
-      return error_reply(413, "payload_too_large",
-                         "the body is larger than " + std::to_string(options_.max_body) + " bytes");
-    }
-    switch (exchange.socket.input()) {
-      case Socket::Input::kTimeout:
-        return error_reply(408, "request_timeout", "the request did not arrive in its time");
-      case Socket::Input::kStopped:
-        return error_reply(503, "unavailable", "the server is shutting down");
-      case Socket::Input::kEnd:
-        return error_reply(400, "bad_request", "the body ended before its announced length");
-      case Socket::Input::kData:
-        break;
-    }
-    return error_reply(400, "bad_request",
-                       "the body's chunks or its compression could not be understood");
-  }
-
-  /// A connection's life.
-  void serve(Descriptor descriptor) {
-    Socket socket(std::move(descriptor), {.write = options_.write_timeout}, abort_);
-    const std::string remote = socket.remote();
-    while (serve_one(socket, remote)) {
-    }
-  }
-
-  /// One request; false when the connection has ended.
-  auto serve_one(Socket& socket, const std::string& remote) -> bool {
-    if (socket.wait_for_request(after(options_.idle_timeout), closing_) != Socket::Input::kData) {
-      return false;
-    }
-    const Deadline arrival = std::chrono::steady_clock::now();
-    const std::uint64_t sent_before = socket.sent();
-    Exchange exchange{.socket = socket,
-                      .head = {},
-                      .arrival = arrival,
-                      .read_deadline = arrival + options_.read_timeout,
-                      .id = {},
-                      .fields = {}};
-    socket.write_deadline(never);
-    std::optional<HeadRefusal> refusal;
-    if (!receive_head(exchange, refusal)) {
-      return false;
-    }
-    exchange.id = request_id(exchange.head);
-    exchange.close = exchange.head.close || exchange.head.chunked || draining_;
-    exchange.fields = cors_fields(exchange.head, policy_);
-    exchange.fields.emplace_back("X-Request-Id", exchange.id);
-    exchange.fields.emplace_back("X-Content-Type-Options", "nosniff");
-
-    bool linger = false;
-    if (refusal) {
-      exchange.close = true;
-      linger = true;
-      answer(exchange, error_reply(refusal->status, refusal->code, refusal->message));
-    } else {
-      auto route = find_route(exchange.head, policy_, options_.max_body);
-      if (auto* reply = std::get_if<Reply>(&route)) {
-        linger = !pass_over_body(exchange, *reply);
-      } else {
-        linger = !process(exchange);
-      }
-    }
-    (void)socket.flush();
-    log_exchange(exchange, remote, sent_before);
-    if (linger && !exchange.cut_off) {
-      socket.close_gently(after(exchange.head.has_body() ? options_.read_timeout : kFarewell));
-    }
-    return !exchange.close && socket.flush();
-  }
-
-  /// Lets cpp-httplib serve the request; false where some of its body is still to come.
-  auto process(Exchange& exchange) -> bool {
-    RequestStream stream(exchange.socket, exchange.head, options_.max_body, exchange.read_deadline);
-    current = &exchange;
+  /// Lets cpp-httplib serve a request that has come whole.
+  void serve(Exchange& exchange, Socket& socket, const std::string& remote) {
+    RequestStream stream(socket, plain_head(exchange.head, exchange.body.size()), exchange.body);
+    Serving serving{exchange, socket};
+    current = &serving;
     const bool written =
         query::server::process_request(*this, &Front::process_request, stream, exchange.close);
     current = nullptr;
@@ -283,9 +255,12 @@ class HttpServer::Front final : public httplib::Server {
       exchange.close = true;
     }
     if (exchange.cut_off && exchange.head.http_1_0) {
-      exchange.socket.reset();  // without chunks nothing else tells a cut from an end
+      socket.reset();  // without chunks nothing else tells a cut from an end
     }
-    return exchange.head.chunked ? !exchange.close : stream.body_left() == 0;
+    exchange.close = !socket.flush() || exchange.close;
+    exchange.sent = socket.sent();
+    log_exchange(exchange, remote);
+    flush_log();
   }
 
   /// The answer to a connection beyond the limit. The probes are answered even then: a server
@@ -302,8 +277,10 @@ class HttpServer::Front final : public httplib::Server {
                                          : std::move(reply);
     }
     const std::string id = request_id(head);
-    std::string response = plain_response(reply, {{"X-Request-Id", id}, {"Connection", "close"}},
-                                          head.method == "HEAD");
+    std::string response;
+    query::server::write_response(
+        response, reply,
+        {.id = id, .fields = Fields(), .close = true, .without_body = head.method == "HEAD"});
     Served served;
     served.request_id = id;
     served.method = head.method;
@@ -314,6 +291,7 @@ class HttpServer::Front final : public httplib::Server {
     served.bytes = response.size();
     served.code = reply.code;
     log_served(served);
+    flush_log();
     return response;
   }
 
@@ -322,8 +300,11 @@ class HttpServer::Front final : public httplib::Server {
   const BrowserPolicy policy_;
   std::atomic<bool> draining_ = false;
   std::atomic<bool> stopped_ = false;
-  Signal closing_;
+  std::atomic<std::size_t> connections_ = 0;
+  std::atomic<std::size_t> held_ = 0;
+  std::size_t next_loop_ = 0;
   Signal abort_;
+  std::vector<std::unique_ptr<Loop>> loops_;  // outlive the threads that post to them
   Workers workers_;
   Refuser refuser_;
 };

@@ -15,7 +15,10 @@ namespace query::server {
 
 struct HttpOptions {
   Address address;
-  std::size_t max_connections = 512;
+  std::size_t loops = 1;     ///< threads with many clients each
+  std::size_t threads = 64;  ///< threads with one request each, which may wait
+  bool express = false;      ///< each loop may keep a connection to the database
+  std::size_t max_connections = 10000;
   std::size_t max_body = 16777216;
   std::chrono::milliseconds idle_timeout{30000};
   std::chrono::milliseconds read_timeout{10000};
@@ -23,7 +26,7 @@ struct HttpOptions {
   BrowserPolicy::Options browser;
 };
 
-/// The HTTP front: connections in, calls of the service out. A thread per connection.
+/// The HTTP front: connections in, calls of the service out.
 class HttpServer {
  public:
   HttpServer(Service& service, HttpOptions options);

@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <string_view>
 
 #include <query/deadline.hpp>
 
@@ -16,37 +16,32 @@ namespace query::server {
 
 /// One request on its way through, and what the log will say of it. Knows nothing of cpp-httplib.
 struct Exchange {
-  Socket& socket;
   Head head;
-  Deadline arrival;        ///< when its first byte came
-  Deadline read_deadline;  ///< by when all of it must be there
+  std::string body;  ///< without chunks; compressed as Content-Encoding says
+  Deadline arrival;  ///< when its first byte came
   std::string id;
-  Fields fields;         ///< header fields that every answer carries
+  Fields fields{};       ///< header fields that every answer carries, beside the usual
   bool close = false;    ///< the connection ends with this answer
   bool cut_off = false;  ///< the answer was ended in its midst
+  bool express = false;  ///< it shared a connection to the database
   int status = 0;
   std::uint64_t rows = 0;
-  std::string code = {};
-  std::string detail = {};
+  std::uint64_t sent = 0;  ///< bytes of the answer
+  std::string code{};
+  std::string detail{};
 };
 
 /// Remembers for the log what was answered.
 void note(Exchange& exchange, const Reply& reply);
 
-/// Reads until the head is whole; false where the connection ended instead.
-[[nodiscard]] auto receive_head(Exchange& exchange, std::optional<HeadRefusal>& refusal) -> bool;
-
-/// Answers without cpp-httplib.
-void answer(Exchange& exchange, const Reply& reply);
-
-/// Answers a request whose body is of no interest; false where the body is still to come.
-[[nodiscard]] auto pass_over_body(Exchange& exchange, const Reply& reply) -> bool;
+/// Appends a whole answer; without cpp-httplib.
+void write_answer(std::string& out, Exchange& exchange, const Reply& reply);
 
 /// Sends a large result while it is made, `reply.body` first; false where it could not be
 /// completed.
-[[nodiscard]] auto send_rest(Exchange& exchange, Reply& reply) -> bool;
+[[nodiscard]] auto send_rest(Exchange& exchange, Socket& socket, Reply& reply) -> bool;
 
-/// Writes the request's line to the log; `sent_before` is what the connection had sent until it.
-void log_exchange(const Exchange& exchange, std::string_view remote, std::uint64_t sent_before);
+/// Writes the request's line to the log.
+void log_exchange(const Exchange& exchange, std::string_view remote);
 
 }  // namespace query::server

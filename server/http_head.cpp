@@ -193,15 +193,10 @@ auto parse_head(std::string_view text, Head& head) -> std::optional<HeadRefusal>
   return check_message(head, hosts);
 }
 
-auto plain_head(const Head& head) -> std::string {
+auto plain_head(const Head& head, std::size_t body) -> std::string {
   std::string out = head.method + " " + head.path + " HTTP/1.1\r\n";
-  if (head.chunked) {
-    out += "Transfer-Encoding: chunked\r\n";
-  } else if (head.content_length) {
-    out += "Content-Length: " + std::to_string(*head.content_length) + "\r\n";
-  }
-  if (head.expects_continue) {
-    out += "Expect: 100-continue\r\n";
+  if (head.has_body()) {
+    out += "Content-Length: " + std::to_string(body) + "\r\n";
   }
   if (const auto encoding = head.field("content-encoding")) {
     out += "Content-Encoding: " + std::string(*encoding) + "\r\n";

@@ -49,8 +49,9 @@ inline constexpr std::size_t kMostFields = 96;     // likewise
 /// Reads a whole head, strictly (RFC 9112); `head` is what was understood, even when refused.
 [[nodiscard]] auto parse_head(std::string_view text, Head& head) -> std::optional<HeadRefusal>;
 
-/// The head that cpp-httplib is given: only what it needs for reading the body. It must not see
-/// the rest, which it would act upon: form and multipart types, ranges, encodings of the answer.
-[[nodiscard]] auto plain_head(const Head& head) -> std::string;
+/// The head that cpp-httplib is given, for a body of `body` bytes without chunks: only what it
+/// needs for reading that. It must not see the rest, which it would act upon: form and multipart
+/// types, ranges, encodings of the answer.
+[[nodiscard]] auto plain_head(const Head& head, std::size_t body) -> std::string;
 
 }  // namespace query::server

@@ -1,15 +1,12 @@
 #include "http_refuse.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 
 #include "http_head.hpp"
@@ -23,10 +20,7 @@ constexpr int kTick = 100;  // milliseconds between looks at the deadlines
 
 }  // namespace
 
-Refuser::Refuser(Answer answer)
-    : answer_(std::move(answer)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      thread_([this] { run(); }) {}
+Refuser::Refuser(Answer answer) : answer_(std::move(answer)), thread_([this] { run(); }) {}
 
 Refuser::~Refuser() {
   stop_.raise();
@@ -37,14 +31,12 @@ void Refuser::take(Descriptor socket) {
   const std::scoped_lock lock(mutex_);
   if (new_.size() < kMost) {
     new_.push_back(std::move(socket));
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+    wake_.raise();
   }
 }
 
 void Refuser::collect_new(std::vector<Refused>& refused) {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t read = ::read(wake_.get(), &count, sizeof count);
+  wake_.lower();
   const std::scoped_lock lock(mutex_);
   for (Descriptor& socket : new_) {
     if (refused.size() < kMost) {
@@ -58,7 +50,7 @@ void Refuser::run() {
   std::vector<Refused> refused;
   std::vector<pollfd> fds;
   while (true) {
-    fds.assign({pollfd{stop_.descriptor(), POLLIN, 0}, pollfd{wake_.get(), POLLIN, 0}});
+    fds.assign({pollfd{stop_.descriptor(), POLLIN, 0}, pollfd{wake_.descriptor(), POLLIN, 0}});
     for (const Refused& one : refused) {
       fds.push_back({one.socket.get(), POLLIN, 0});
     }

@@ -40,7 +40,7 @@ class Refuser {
 
   Answer answer_;
   Signal stop_;
-  Descriptor wake_;
+  Signal wake_;
   std::mutex mutex_;
   std::vector<Descriptor> new_;
   std::thread thread_;

@@ -154,12 +154,12 @@ auto request_id(const Head& head) -> std::string {
   return text.data();
 }
 
-auto plain_response(const Reply& reply, const Fields& fields, bool without_body) -> std::string {
-  std::string out =
-      "HTTP/1.1 " + std::to_string(reply.status) + " " + std::string(reason(reply.status)) + "\r\n";
+void write_response(std::string& out, const Reply& reply, const Envelope& envelope) {
   const auto add = [&out](std::string_view name, std::string_view value) {
     out.append(name).append(": ").append(value).append("\r\n");
   };
+  out.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ");
+  out.append(reason(reply.status)).append("\r\n");
   if (!reply.content_type.empty()) {
     add("Content-Type", reply.content_type);
     add("Content-Length", std::to_string(reply.body.size()));
@@ -167,11 +167,18 @@ auto plain_response(const Reply& reply, const Fields& fields, bool without_body)
   for (const auto& [name, value] : reply.headers) {
     add(name, value);
   }
-  for (const auto& [name, value] : fields) {
+  for (const auto& [name, value] : envelope.fields) {
     add(name, value);
   }
-  out += "\r\n";
-  return without_body ? out : out + reply.body;
+  add("X-Request-Id", envelope.id);
+  out.append("X-Content-Type-Options: nosniff\r\n");
+  if (envelope.close) {
+    out.append("Connection: close\r\n");
+  }
+  out.append("\r\n");
+  if (!envelope.without_body) {
+    out.append(reply.body);
+  }
 }
 
 }  // namespace query::server

@@ -31,8 +31,15 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 /// The client's own X-Request-Id where it is harmless, else a new one.
 [[nodiscard]] auto request_id(const Head& head) -> std::string;
 
-/// A whole response as bytes, for an answer that is given without cpp-httplib.
-[[nodiscard]] auto plain_response(const Reply& reply, const Fields& fields, bool without_body)
-    -> std::string;
+/// What an answer says beside its reply.
+struct Envelope {
+  std::string_view id;
+  const Fields& fields;
+  bool close = false;
+  bool without_body = false;
+};
+
+/// Appends a whole response, for an answer that is given without cpp-httplib.
+void write_response(std::string& out, const Reply& reply, const Envelope& envelope);
 
 }  // namespace query::server

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -20,7 +20,6 @@
 namespace query::server {
 namespace {
 
-constexpr std::size_t kReceive = 16384;
 constexpr std::size_t kHeldBack = 16384;
 
 /// Milliseconds for poll(), rounded up so that a wait never ends just before its deadline.
@@ -50,90 +49,23 @@ void Signal::raise() const noexcept {
   [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof one);
 }
 
-Socket::Socket(Descriptor socket, Timeouts timeouts, const Signal& abort)
-    : socket_(std::move(socket)), timeouts_(timeouts), abort_(abort) {
-  const int on = 1;
-  ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+void Signal::lower() const noexcept {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t read = ::read(event_.get(), &count, sizeof count);
 }
 
-auto Socket::wait(short events, Deadline deadline, const Signal& stop) const -> Input {
+auto Socket::wait_writable(Deadline deadline) const -> bool {
   while (true) {
-    std::array<pollfd, 3> fds = {pollfd{socket_.get(), events, 0},
-                                 pollfd{abort_.descriptor(), POLLIN, 0},
-                                 pollfd{stop.descriptor(), POLLIN, 0}};
+    std::array<pollfd, 2> fds = {pollfd{socket_.get(), POLLOUT, 0},
+                                 pollfd{abort_->descriptor(), POLLIN, 0}};
     const int ready = ::poll(fds.data(), fds.size(), poll_timeout(deadline));
-    if (ready < 0 && errno != EINTR) {
-      return Input::kEnd;
-    }
-    if (ready > 0) {
-      // What the client has sent already counts before the wish to stop.
-      if (fds[1].revents != 0) {
-        return Input::kStopped;
-      }
-      return fds[0].revents != 0 ? Input::kData : Input::kStopped;
+    if (ready != 0 && !(ready < 0 && errno == EINTR)) {
+      return ready > 0 && fds[1].revents == 0;
     }
     if (std::chrono::steady_clock::now() >= deadline) {
-      return Input::kTimeout;
+      return false;
     }
   }
-}
-
-auto Socket::wait_for_request(Deadline deadline, const Signal& stop) -> Input {
-  if (!buffered().empty()) {
-    return Input::kData;
-  }
-  return wait(POLLIN, deadline, stop);
-}
-
-auto Socket::fill(Deadline deadline) -> Input {
-  if (!output_.empty() && !flush()) {  // the client may be waiting for it: 100 Continue
-    return last_input_ = Input::kEnd;
-  }
-  if (consumed_ == input_.size()) {
-    input_.clear();
-    consumed_ = 0;
-  } else if (consumed_ > kReceive) {
-    input_.erase(0, consumed_);
-    consumed_ = 0;
-  }
-  const std::size_t old = input_.size();
-  while (true) {
-    input_.resize(old + kReceive);
-    const ssize_t count = ::recv(socket_.get(), input_.data() + old, kReceive, MSG_DONTWAIT);
-    const int error = errno;
-    input_.resize(old + (count > 0 ? static_cast<std::size_t>(count) : 0));
-    if (count > 0) {
-      return last_input_ = Input::kData;
-    }
-    if (count == 0) {
-      return last_input_ = Input::kEnd;
-    }
-    if (error == EAGAIN || error == EWOULDBLOCK) {
-      const Input waited = wait(POLLIN, deadline, abort_);
-      if (waited != Input::kData) {
-        return last_input_ = waited;
-      }
-    } else if (error != EINTR) {
-      return last_input_ = Input::kEnd;
-    }
-  }
-}
-
-auto Socket::read(char* out, std::size_t size, Deadline deadline) -> std::size_t {
-  if (buffered().empty()) {
-    // A sender that trickles must not go on for ever: data does not move the deadline.
-    if (std::chrono::steady_clock::now() >= deadline) {
-      last_input_ = Input::kTimeout;
-      return 0;
-    }
-    if (fill(deadline) != Input::kData) {
-      return 0;
-    }
-  }
-  const std::size_t count = std::min(size, buffered().size());
-  std::memcpy(out, buffered().data(), count);
-  consume(count);
-  return count;
 }
 
 auto Socket::write(std::string_view bytes) -> bool {
@@ -170,7 +102,7 @@ auto Socket::send_all(std::string_view first, std::string_view second) -> bool {
       patience = after(timeouts_.write);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       const Deadline deadline = std::min(patience, write_deadline_);
-      broken_ = wait(POLLOUT, deadline, abort_) != Input::kData;
+      broken_ = !wait_writable(deadline);
     } else if (errno != EINTR) {
       broken_ = true;
     }
@@ -183,17 +115,6 @@ auto Socket::client_gone() const noexcept -> bool {
   return ::poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-void Socket::close_gently(Deadline deadline) {
-  if (!flush()) {
-    return;
-  }
-  ::shutdown(socket_.get(), SHUT_WR);
-  while (std::chrono::steady_clock::now() < deadline && fill(deadline) == Input::kData) {
-    consume(buffered().size());
-  }
-  socket_.reset();
-}
-
 void Socket::reset() {
   const linger now{1, 0};
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -201,11 +122,15 @@ void Socket::reset() {
   broken_ = true;
 }
 
-auto Socket::remote() const -> std::string {
+auto Socket::release() noexcept -> Descriptor {
+  return broken_ ? Descriptor() : std::move(socket_);
+}
+
+auto remote_address(const Descriptor& socket) -> std::string {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (::getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     return {};
   }
   const void* number = nullptr;

@@ -2,48 +2,31 @@
 
 #include <httplib.h>
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <functional>
-#include <limits>
-#include <query/deadline.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 
-#include "http_head.hpp"
 #include "http_socket.hpp"
 
 namespace query::server {
 
-/// What cpp-httplib reads one request from and writes its answer to: the plain head, then exactly
-/// this request's body from the socket.
+/// What cpp-httplib reads one request from, which has come whole, and writes its answer to.
 class RequestStream final : public httplib::Stream {
  public:
-  RequestStream(Socket& socket, const Head& head, std::size_t max_body, Deadline read_deadline)
-      : socket_(socket),
-        head_(plain_head(head)),
-        read_deadline_(read_deadline),
-        // A chunked body's end is cpp-httplib's to find; this bounds what its framing may weigh.
-        body_left_(head.chunked ? 2 * std::uint64_t{max_body} + kLongestHead
-                                : head.content_length.value_or(0)) {}
-
-  [[nodiscard]] auto body_left() const noexcept -> std::uint64_t { return body_left_; }
+  /// `head` is plain_head(); `body` must stay.
+  RequestStream(Socket& socket, std::string head, std::string_view body)
+      : socket_(socket), head_(std::move(head)), parts_{head_, body} {}
 
   [[nodiscard]] auto is_readable() const -> bool override { return true; }
   [[nodiscard]] auto is_writable() const -> bool override { return true; }
 
   auto read(char* out, std::size_t size) -> ssize_t override {
-    if (head_read_ < head_.size()) {
-      const std::size_t count = std::min(size, head_.size() - head_read_);
-      std::memcpy(out, head_.data() + head_read_, count);
-      head_read_ += count;
-      return static_cast<ssize_t>(count);
-    }
-    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(size, body_left_));
-    const std::size_t count = most == 0 ? 0 : socket_.read(out, most, read_deadline_);
-    body_left_ -= count;
+    std::string_view& part = parts_[0].empty() ? parts_[1] : parts_[0];
+    const std::size_t count = part.copy(out, size);
+    part.remove_prefix(count);
     return static_cast<ssize_t>(count);
   }
 
@@ -59,10 +42,8 @@ class RequestStream final : public httplib::Stream {
 
  private:
   Socket& socket_;
-  std::string head_;
-  std::size_t head_read_ = 0;
-  Deadline read_deadline_;
-  std::uint64_t body_left_;
+  const std::string head_;
+  std::array<std::string_view, 2> parts_;
 };
 
 // The differences between the versions of cpp-httplib (0.11.4 … 0.18.7) that concern us.

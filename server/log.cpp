@@ -12,17 +12,18 @@
 namespace query::server {
 namespace {
 
-void write_line(std::string line) {
-  line += '\n';
-  std::size_t sent = 0;
-  while (sent < line.size()) {
-    const ssize_t count = ::write(STDERR_FILENO, line.data() + sent, line.size() - sent);
+void write_lines(std::string_view lines) {
+  while (!lines.empty()) {
+    const ssize_t count = ::write(STDERR_FILENO, lines.data(), lines.size());
     if (count <= 0) {
       return;  // nobody listens: no reason to stop serving
     }
-    sent += static_cast<std::size_t>(count);
+    lines.remove_prefix(static_cast<std::size_t>(count));
   }
 }
+
+/// Requests noted by this thread.
+thread_local std::string noted;
 
 /// Now, as 2024-01-02T03:04:05.678Z.
 auto timestamp() -> std::string {
@@ -92,19 +93,32 @@ void log_served(const Served& served) {
     append_json_key(line, "cut_off");
     line += "true";
   }
-  write_line(line + "}");
+  if (served.express) {
+    append_json_key(line, "express");
+    line += "true";
+  }
+  noted.append(line).append("}\n");
+  constexpr std::size_t kMost = std::size_t{64} << 10;
+  if (noted.size() > kMost) {
+    flush_log();
+  }
+}
+
+void flush_log() {
+  write_lines(noted);
+  noted.clear();
 }
 
 void log_message(Level level, std::string_view message) {
   static const bool terminal = ::isatty(STDERR_FILENO) == 1;
   if (terminal) {
-    write_line((level == Level::kInfo ? "" : std::string(named(level)) + ": ") +
-               std::string(message));
+    write_lines((level == Level::kInfo ? "" : std::string(named(level)) + ": ") +
+                std::string(message) + "\n");
     return;
   }
   std::string line = begin(named(level));
   member(line, "message", message);
-  write_line(line + "}");
+  write_lines(line + "}\n");
 }
 
 }  // namespace query::server

@@ -20,13 +20,19 @@ struct Served {
   std::string_view code;    ///< SQLSTATE or our own word; empty where all went well
   std::string_view detail;  ///< what only the operator may see
   bool cut_off = false;     ///< the answer was ended in its midst
+  bool express = false;     ///< it shared a connection to the database with others
 };
 
 enum class Level : std::uint8_t { kInfo, kWarning, kError };
 
-/// Writes one JSON object a line on standard error, each with one write, so that threads do not
-/// mix. On a terminal the server's own messages are plain text instead.
+// One JSON object a line on standard error. Lines leave whole, so that threads do not mix. On a
+// terminal the server's own messages are plain text instead.
+
+/// Notes a request; flush_log() writes what this thread has noted, with one write.
 void log_served(const Served& served);
+void flush_log();
+
+/// Writes a message at once.
 void log_message(Level level, std::string_view message);
 
 }  // namespace query::server

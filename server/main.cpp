@@ -2,7 +2,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -62,7 +64,17 @@ auto service_limits(const Config& config) -> ServiceLimits {
 }
 
 auto http_options(const Config& config) -> HttpOptions {
+  // Half of the connections to the database are for requests that need one of their own.
+  const std::uint64_t lanes = config.pool_size / 2;
+  const std::uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint64_t loops =
+      config.workers > 0 ? config.workers : std::clamp<std::uint64_t>(lanes, 1, cores);
+  constexpr std::uint64_t kMostThreads = 512;
   return {.address = config.address,
+          .loops = loops,
+          .threads = std::min(config.pool_size + config.pool_queue, kMostThreads) + loops,
+          // A session that is not ours alone cannot be shared.
+          .express = loops <= lanes && config.session_reset && config.statement_cache > 0,
           .max_connections = config.max_connections,
           .max_body = config.max_body_bytes,
           .idle_timeout = milliseconds_of(config.idle_timeout_ms),

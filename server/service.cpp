@@ -35,6 +35,12 @@ auto framing(Format format) -> JsonOptions::Framing {
   return JsonOptions::Framing::kDocument;
 }
 
+/// What the JSON document says itself; a file of lines has no place for it.
+void add_row_count(Reply& reply, bool truncated) {
+  reply.headers.emplace_back("Query-Row-Count", std::to_string(reply.rows));
+  reply.headers.emplace_back("Query-Truncated", truncated ? "true" : "false");
+}
+
 auto status_reply(int status, std::string_view word) -> Reply {
   Reply reply;
   reply.status = status;
@@ -94,12 +100,19 @@ auto Service::answer(const Call& call) -> Reply {
     Buffer buffer;
     const auto read = [&] {
       buffer.clear();
+      Connection connection = pool_.acquire(options);
+      const auto start = std::chrono::steady_clock::now();
       stream = std::make_unique<JsonStream>(
-          request.batch ? pool_.query_batch(request.statements, transaction, options)
-                        : pool_.query(request.statements.front(), options),
+          request.batch ? connection.query_batch(request.statements, transaction, options)
+                        : connection.query(request.statements.front(), options),
           JsonOptions{
               .rows = request.rows, .numbers = request.numbers, .framing = framing(*format)});
-      return stream->read(buffer, kWhole + 1);
+      const bool more = stream->read(buffer, kWhole + 1);
+      if (!request.batch) {
+        remember(request.statements.front().sql, std::chrono::steady_clock::now() - start,
+                 buffer.size());
+      }
+      return more;
     };
     bool more = false;
     try {
@@ -120,9 +133,7 @@ auto Service::answer(const Call& call) -> Reply {
     if (more) {
       reply.rest = std::move(stream);
     } else if (*format != Format::kJson) {
-      // The JSON document says these itself; a file of lines has no place for them.
-      reply.headers.emplace_back("Query-Row-Count", std::to_string(stream->row_count()));
-      reply.headers.emplace_back("Query-Truncated", stream->truncated() ? "true" : "false");
+      add_row_count(reply, stream->truncated());
     }
     return reply;
   } catch (const Interrupted&) {
@@ -132,6 +143,93 @@ auto Service::answer(const Call& call) -> Reply {
     return exception_reply(std::current_exception(), asked);
   } catch (...) {
     return exception_reply(std::current_exception(), asked);
+  }
+}
+
+/// Takes a run's time and size down, of a statement that may share a connection.
+void Service::remember(std::string_view sql, std::chrono::steady_clock::duration time,
+                       std::size_t bytes) {
+  if (pool_.leaves_no_trace(sql)) {
+    if (const auto record = history_.find(sql)) {
+      record->measured(time, bytes);
+    }
+  }
+}
+
+auto Service::may_share(std::string_view body, std::string_view accept)
+    -> std::optional<SharedCall> {
+  // The lane has no deadlines of its own: below this a request is better off by itself.
+  constexpr std::chrono::milliseconds kPatience{1000};
+  const std::optional<Format> format = negotiate(accept);
+  if (!format) {
+    return std::nullopt;
+  }
+  try {
+    QueryRequest request = parse_request(body);
+    const bool row_limit = limits_.max_rows > 0 || request.max_rows;
+    if (request.batch || row_limit || request.timeout.value_or(limits_.timeout) < kPatience ||
+        limits_.max_timeout < kPatience) {
+      return std::nullopt;
+    }
+    Statement& statement = request.statements.front();
+    auto record = history_.find(statement.sql);
+    if (!record || !record->quick() || !pool_.leaves_no_trace(statement.sql)) {
+      return std::nullopt;
+    }
+    return SharedCall{
+        .statement = std::move(statement),
+        .json = {.rows = request.rows, .numbers = request.numbers, .framing = framing(*format)},
+        .content_type = content_type(*format),
+        .asked = {.read_only = request.read_only || limits_.read_only},
+        .record = std::move(record)};
+  } catch (const BadRequest&) {
+    return std::nullopt;
+  }
+}
+
+auto Service::shared_connection() -> Connection {
+  constexpr std::chrono::milliseconds kPatience{5000};
+  QueryOptions options;
+  options.deadline = after(kPatience);
+  options.interrupted = [this] { return aborting_ || draining_; };
+  Connection connection = pool_.acquire(options);
+  connection.execute("set statement_timeout = " + std::to_string(kSharedTimeout.count()), options);
+  return connection;
+}
+
+auto Service::shared_reply(const SharedCall& call, const PipelineAnswer& answer)
+    -> std::optional<Reply> {
+  try {
+    if (answer.error) {
+      std::rethrow_exception(answer.error);
+    }
+    thread_local Buffer buffer;
+    buffer.clear();
+    append_json(buffer, answer.result, call.json);
+    saw_database();
+    Reply reply;
+    reply.content_type = call.content_type;
+    reply.body = buffer.view();
+    reply.rows = answer.result.rows();
+    if (call.json.framing != JsonOptions::Framing::kDocument) {
+      add_row_count(reply, false);
+    }
+    if (buffer.size() > kWhole) {
+      call.record->slow();
+      buffer = {};
+    }
+    return reply;
+  } catch (const SqlError& error) {
+    constexpr std::string_view kCancelled = "57014";
+    if (error.sqlstate() == kCancelled) {
+      call.record->slow();
+      return std::nullopt;
+    }
+    // Those behind it have to be run again: it has to earn its place anew.
+    call.record->doubt();
+    return exception_reply(std::current_exception(), call.asked);
+  } catch (const std::exception&) {
+    return std::nullopt;
   }
 }
 

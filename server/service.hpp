@@ -4,14 +4,19 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <query/deadline.hpp>
+#include <query/json.hpp>
+#include <query/pipeline.hpp>
 #include <query/pool.hpp>
+#include <query/statement.hpp>
 #include <string>
 #include <string_view>
 
 #include "response.hpp"
+#include "statement_history.hpp"
 
 namespace query::server {
 
@@ -32,6 +37,16 @@ struct Call {
   std::function<void(Deadline)> budget;  ///< told the request's deadline once it is known
 };
 
+/// A call that may share a connection with others: one statement that leaves no trace in its
+/// session, and was quick so far.
+struct SharedCall {
+  Statement statement;
+  JsonOptions json;
+  std::string_view content_type;
+  Asked asked;
+  std::shared_ptr<StatementRecord> record;
+};
+
 /// The routes: plain functions from request to reply. Thread-safe.
 class Service {
  public:
@@ -43,6 +58,23 @@ class Service {
 
   /// What a failure of `Reply::rest` was, for the log; the client's answer is cut off.
   [[nodiscard]] static auto late_error(const std::exception_ptr& exception) -> Reply;
+
+  // The express lane: many statements on one connection (see express_lane.hpp).
+
+  /// The server ends a statement of the express lane after this time.
+  static constexpr std::chrono::milliseconds kSharedTimeout{50};
+
+  /// Whether a call may share a connection. Nothing for all that is unusual, mistakes included:
+  /// query() answers that.
+  [[nodiscard]] auto may_share(std::string_view body, std::string_view accept)
+      -> std::optional<SharedCall>;
+
+  /// A connection for that. Waits. Throws as Pool::acquire().
+  [[nodiscard]] auto shared_connection() -> Connection;
+
+  /// The reply; nothing where the statement has to be run by itself, which can do no harm.
+  [[nodiscard]] auto shared_reply(const SharedCall& call, const PipelineAnswer& answer)
+      -> std::optional<Reply>;
 
   /// GET /livez: the process answers. Never touches the database.
   [[nodiscard]] static auto livez() -> Reply;
@@ -67,9 +99,11 @@ class Service {
   void saw_database() noexcept;
   [[nodiscard]] auto since_database() const noexcept -> std::optional<std::chrono::milliseconds>;
   [[nodiscard]] auto answer(const Call& call) -> Reply;
+  void remember(std::string_view sql, std::chrono::steady_clock::duration time, std::size_t bytes);
 
   Pool& pool_;
   ServiceLimits limits_;
+  StatementHistory history_;
   std::atomic<bool> draining_ = false;
   std::atomic<bool> aborting_ = false;
   std::atomic<std::chrono::steady_clock::rep> last_seen_ = 0;  ///< 0: the database never answered

@@ -58,6 +58,10 @@ constexpr std::array kSettings = {
     Setting{kRequests, "read-only", "", "Run everything in READ ONLY transactions.",
             &Config::read_only},
 
+    Setting{kClients, "workers", "N",
+            "Threads that serve many clients each; 0: one for each core, and for each two "
+            "connections to the database.",
+            &Config::workers, 0, 1024},
     Setting{kClients, "max-connections", "N", "HTTP connections; one more is refused (503).",
             &Config::max_connections, 1, 100'000},
     Setting{kClients, "idle-timeout-ms", "MS", "Close a connection without requests after this.",
