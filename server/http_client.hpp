@@ -27,6 +27,10 @@ struct Turn {
   std::string answer{};
 };
 
+/// A turn's name towards the express lane: the client's number and, in the low bits, its own.
+inline constexpr unsigned kTurnBits = 20;
+inline constexpr std::uint32_t kTurnMask = (1U << kTurnBits) - 1;
+
 /// A client's connection as a loop keeps it. Answers leave in the order of the requests.
 struct Client {
   Client(Descriptor connection, std::string address, RequestReader incoming)

@@ -77,6 +77,7 @@ class Loop {
   void receive(Id id, Client& client);
   auto take_requests(Id id, Client& client) -> bool;
   void begin_turn(Id id, Client& client, Incoming incoming);
+  void try_express(std::uint64_t ticket, Turn& turn);
   void look_after(Id id, Client& client);
   void send_answers(Client& client);
   auto flush(Client& client) -> bool;
