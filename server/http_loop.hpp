@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -108,6 +109,7 @@ class Loop {
   std::unordered_map<Id, Client> clients_;
   Id next_id_ = 0;
   std::vector<Id> touched_;
+  std::array<char, 65536> received_;  // of one client, until its reader has it
   ExpressLane lane_;
   int lane_socket_ = -1;
   std::uint32_t lane_watched_ = 0;

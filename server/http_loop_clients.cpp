@@ -52,13 +52,13 @@ void Loop::on_event(Id id, Client& client, std::uint32_t events) {
 }
 
 void Loop::receive(Id id, Client& client) {
-  const std::size_t room = client.reader.appetite();
-  const ssize_t count = ::recv(client.socket.get(), client.reader.space(room), room, MSG_DONTWAIT);
+  const ssize_t count =
+      ::recv(client.socket.get(), received_.data(), received_.size(), MSG_DONTWAIT);
   if (count > 0) {
     if (client.request_began == never) {
       client.request_began = std::chrono::steady_clock::now();
     }
-    client.reader.received(static_cast<std::size_t>(count));
+    client.reader.feed({received_.data(), static_cast<std::size_t>(count)});
     take_requests(id, client);
   } else if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
     client.no_more = true;
@@ -252,9 +252,9 @@ void Loop::linger(Client& client, std::chrono::milliseconds patience) {
 }
 
 void Loop::discard(Id id, Client& client) {
-  std::array<char, 65536> bytes;
   for (int i = 0; i < 16; ++i) {
-    const ssize_t count = ::recv(client.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    const ssize_t count =
+        ::recv(client.socket.get(), received_.data(), received_.size(), MSG_DONTWAIT);
     if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
       return close(id);
     }

@@ -6,38 +6,22 @@
 namespace query::server {
 namespace {
 
-constexpr std::size_t kReceive = 16384;
-/// A large body is received in pieces of this size.
-constexpr std::size_t kLargePiece = std::size_t{256} << 10;
 /// Up to this much of a refused request's body is read so that its connection can go on.
 constexpr std::uint64_t kWorthReading = std::uint64_t{256} << 10;
 
 }  // namespace
 
-auto RequestReader::space(std::size_t count) -> char* {
-  if (consumed_ == end_) {
-    consumed_ = end_ = 0;
-  } else if (consumed_ > kReceive) {
+void RequestReader::feed(std::string_view bytes) {
+  // What was consumed goes when nothing is left, or when it would be more than what is left.
+  if (consumed_ > input_.size() / 2) {
     input_.erase(0, consumed_);
-    end_ -= consumed_;
     consumed_ = 0;
   }
-  if (input_.size() < end_ + count) {
-    input_.resize(end_ + count);
-  }
-  return input_.data() + end_;
-}
-
-void RequestReader::received(std::size_t count) { end_ += count; }
-
-auto RequestReader::appetite() const noexcept -> std::size_t {
-  const std::uint64_t whole = begun_ && !chunks_ ? current_.head.content_length.value_or(0) : 0;
-  return static_cast<std::size_t>(std::clamp<std::uint64_t>(
-      whole - std::min<std::uint64_t>(whole, end_ - consumed_), kReceive, kLargePiece));
+  input_ += bytes;
 }
 
 auto RequestReader::midway() const noexcept -> bool {
-  return !ended_ && (begun_ || skip_ > 0 || consumed_ < end_);
+  return !ended_ && (begun_ || skip_ > 0 || consumed_ < input_.size());
 }
 
 auto RequestReader::owes_continue() noexcept -> bool {
@@ -45,9 +29,9 @@ auto RequestReader::owes_continue() noexcept -> bool {
 }
 
 void RequestReader::shrink() {
-  if (consumed_ == end_ && input_.capacity() > 0) {
+  if (consumed_ == input_.size()) {
     input_ = {};
-    consumed_ = end_ = 0;
+    consumed_ = 0;
   }
 }
 

@@ -31,12 +31,8 @@ class RequestReader {
   RequestReader(const BrowserPolicy& policy, std::size_t max_body)
       : policy_(&policy), max_body_(max_body) {}
 
-  /// Where to put `count` more bytes; received() says how many there are.
-  [[nodiscard]] auto space(std::size_t count) -> char*;
-  void received(std::size_t count);
-
-  /// How many bytes to make room for at least, as far as is known.
-  [[nodiscard]] auto appetite() const noexcept -> std::size_t;
+  /// Takes in what the connection has given.
+  void feed(std::string_view bytes);
 
   /// The next request; nothing where more must come, or after the last.
   [[nodiscard]] auto next() -> std::optional<Incoming>;
@@ -61,7 +57,7 @@ class RequestReader {
   auto take_body() -> std::optional<Incoming>;
   [[nodiscard]] auto refuse(Reply reply) -> Incoming;
   [[nodiscard]] auto unread() const noexcept -> std::string_view {
-    return std::string_view(input_).substr(consumed_, end_ - consumed_);
+    return std::string_view(input_).substr(consumed_);
   }
   [[nodiscard]] auto body() const noexcept -> const std::string& { return current_.body; }
 

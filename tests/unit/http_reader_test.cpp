@@ -41,8 +41,7 @@ auto read(std::string_view input, const std::vector<std::size_t>& pieces)
   std::vector<std::string> requests;
   for (std::size_t i = 0; !input.empty(); ++i) {
     const std::size_t size = std::min(input.size(), pieces[std::min(i, pieces.size() - 1)]);
-    input.copy(reader.space(size), size);
-    reader.received(size);
+    reader.feed(input.substr(0, size));
     input.remove_prefix(size);
     while (auto incoming = reader.next()) {
       requests.push_back(told(*incoming));
@@ -125,8 +124,7 @@ TEST_CASE("chunks of nothing but framing have an end", "[http_reader]") {
 TEST_CASE("a client that waits for 100 Continue is owed it once", "[http_reader]") {
   RequestReader reader(policy(), kMaxBody);
   const auto feed = [&reader](std::string_view bytes) {
-    bytes.copy(reader.space(bytes.size()), bytes.size());
-    reader.received(bytes.size());
+    reader.feed(bytes);
     return reader.next();
   };
   CHECK(!feed(post("Content-Length: 3\r\nExpect: 100-continue\r\n", "")));
