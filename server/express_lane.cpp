@@ -78,9 +78,6 @@ void ExpressLane::advance() {
       ++first_;
     }
   }
-  if (!pipeline_->usable()) {
-    close();
-  }
 }
 
 auto ExpressLane::next() -> std::optional<Arrival> {
@@ -92,15 +89,13 @@ auto ExpressLane::next() -> std::optional<Arrival> {
   return arrival;
 }
 
-void ExpressLane::tick() {
-  if (!pipeline_) {
-    return;
+auto ExpressLane::wants_close() const -> bool {
+  if (!pipeline_ || !pipeline_->usable()) {
+    return pipeline_.has_value();
   }
-  const auto silence = Clock::now() - moved_;
-  const bool pending = pipeline_->pending() > 0;
-  if (pending ? silence > kStuck : silence > kIdle || Clock::now() - opened_ > kOld) {
-    close();
-  }
+  const auto now = Clock::now();
+  return pipeline_->pending() > 0 ? now - moved_ > kStuck
+                                  : now - moved_ > kIdle || now - opened_ > kOld;
 }
 
 void ExpressLane::close() {

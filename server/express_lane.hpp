@@ -44,15 +44,16 @@ class ExpressLane {
   void advance();
   [[nodiscard]] auto next() -> std::optional<Arrival>;
 
-  /// Gives up a connection that is stuck, idle, or old. To be called a few times a second.
-  void tick();
+  /// Whether the connection is lost, stuck, idle for long, or old.
+  [[nodiscard]] auto wants_close() const -> bool;
+
+  /// Gives the connection back; what is under way arrives, to be run elsewhere.
+  void close();
 
   [[nodiscard]] auto socket() const noexcept -> int { return pipeline_->socket(); }
   [[nodiscard]] auto wants_to_write() const noexcept -> bool { return pipeline_->wants_to_write(); }
 
  private:
-  void close();
-
   using Clock = std::chrono::steady_clock;
 
   Service& service_;

@@ -129,17 +129,20 @@ void Loop::sweep() {
   for (const Id id : due) {
     expire(id, clients_.at(id));
   }
-  lane_.tick();
-  if (stopping_ || aborted_) {
-    return;
-  }
-  turn_lane();
 }
 
 // The express lane.
 
 void Loop::turn_lane() {
   lane_.advance();
+  if (lane_.wants_close()) {
+    // Before the connection is another's; a lost one's descriptor is closed already.
+    if (lane_.socket() == lane_socket_) {
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, lane_socket_, nullptr);
+    }
+    lane_socket_ = -1;
+    lane_.close();
+  }
   while (auto arrival = lane_.next()) {
     arrive(std::move(*arrival));
   }
@@ -194,20 +197,17 @@ void Loop::open_lane() {
 
 /// Keeps epoll's idea of the lane's socket right.
 void Loop::watch_lane() {
-  const int socket = lane_.is_open() ? lane_.socket() : -1;
-  const std::uint32_t events = socket < 0 ? 0U : EPOLLIN | (lane_.wants_to_write() ? EPOLLOUT : 0U);
-  if (socket == lane_socket_ && events == lane_watched_) {
+  if (!lane_.is_open()) {
     return;
   }
-  epoll_event event{.events = events, .data = {.u64 = kLaneId}};
-  if (socket != lane_socket_) {
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, lane_socket_, nullptr);  // it may go on in the pool
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &event);
-  } else {
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket, &event);
+  const std::uint32_t events = EPOLLIN | (lane_.wants_to_write() ? EPOLLOUT : 0U);
+  const bool added = lane_socket_ == lane_.socket();
+  if (!added || events != lane_watched_) {
+    lane_socket_ = lane_.socket();
+    lane_watched_ = events;
+    epoll_event event{.events = events, .data = {.u64 = kLaneId}};
+    ::epoll_ctl(epoll_.get(), added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, lane_socket_, &event);
   }
-  lane_socket_ = socket;
-  lane_watched_ = events;
 }
 
 }  // namespace query::server

@@ -82,7 +82,8 @@ auto SqlLexer::next() noexcept -> SqlToken {
     return take_word();
   }
   if (kSelf.find(first) != std::string_view::npos) {
-    const bool pair = first == ':' && (second == ':' || second == '=');
+    const bool pair =
+        (first == ':' && (second == ':' || second == '=')) || (first == '.' && second == '.');
     return take(Kind::kPunctuation, pair ? 2 : 1);
   }
   if (kOperatorBytes.find(first) != std::string_view::npos) {

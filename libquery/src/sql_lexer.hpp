@@ -15,7 +15,7 @@ struct SqlToken {
     kNumber,
     kParameter,  ///< $1
     kOperator,
-    kPunctuation,  ///< one of ( ) [ ] , ; . or : :: :=
+    kPunctuation,  ///< one of ( ) [ ] , ; . .. : :: :=
     kEnd,
     kUnclear,  ///< not closed, not SQL, or read differently by some server: nothing behind counts
   };

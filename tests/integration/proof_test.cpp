@@ -1,0 +1,343 @@
+// Statements that provably leave no trace, and all the ways to leave one.
+
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "database.hpp"
+
+using query::Params;
+using query::Pool;
+
+namespace {
+
+auto one_connection() -> query::PoolOptions {
+  auto options = test::pool_options();
+  options.max_size = 1;
+  return options;
+}
+
+/// Uses the pool until the catalog, as it is by now, has been read.
+void wake(Pool& pool) {
+  const std::string sql = "select 1 as awake";
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!pool.leaves_no_trace(sql)) {
+    if (std::chrono::steady_clock::now() > end) {
+      throw std::runtime_error("the catalog is never read");
+    }
+    pool.execute(sql, test::within());
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+/// What a session looks like to the next one who gets it.
+auto state(Pool& pool) -> std::string {
+  return *pool.execute(
+                  "select current_setting('app.mark', true) is distinct from 'left' "
+                  "and current_user = session_user "
+                  "and not exists (select from pg_prepared_statements where from_sql) "
+                  "and not exists (select from pg_cursors where is_holdable) "
+                  "and not exists (select from pg_listening_channels()) "
+                  "and not exists (select from pg_locks where locktype = 'advisory' "
+                  "                and pid = pg_backend_pid()) "
+                  "and to_regclass('pg_temp.left_behind') is null",
+                  test::within())
+              .get<std::string>(0, 0);
+}
+
+/// A schema of its own, with ways to leave a trace in it.
+class Traps {
+ public:
+  Traps() {
+    witness_.run("drop schema if exists traps cascade");
+    witness_.run("drop schema if exists traps_shadow cascade");
+    witness_.run("create schema traps; create schema traps_shadow");
+    witness_.run(
+        "create function traps.mark(text) returns text language sql volatile as "
+        "$$ select set_config('app.mark', 'left', false) $$");
+    witness_.run("create view traps.seen as select traps.mark('x') as m");
+    witness_.run("create view traps.deep as select * from traps.seen");
+    witness_.run("create domain traps.checked as text check (traps.mark(value) is not null)");
+    witness_.run("create type traps.pair as (a int, b traps.checked)");
+    witness_.run("create table traps.film (id int primary key, title text)");
+    witness_.run("insert into traps.film values (1, 'Metropolis')");
+    witness_.run(
+        "create function traps.note(traps.film) returns text language sql volatile as "
+        "$$ select set_config('app.mark', 'left', false) $$");
+    witness_.run("create table traps.guarded (id int); insert into traps.guarded values (1)");
+    witness_.run("alter table traps.guarded enable row level security");
+    witness_.run("alter table traps.guarded force row level security");
+    witness_.run("create policy p on traps.guarded using (traps.mark('x') is not null)");
+    witness_.run(
+        "create function traps.both(text, text) returns bool language sql volatile as "
+        "$$ select set_config('app.mark', 'left', false) is not null $$");
+    witness_.run(
+        "create operator traps.=== (leftarg = text, rightarg = text, function = "
+        "traps.both)");
+    witness_.run("create sequence traps.seq");
+  }
+  Traps(const Traps&) = delete;
+  auto operator=(const Traps&) -> Traps& = delete;
+  ~Traps() {
+    witness_.run("drop schema traps cascade");
+    witness_.run("drop schema traps_shadow cascade");
+  }
+
+  auto witness() -> test::Witness& { return witness_; }
+
+ private:
+  test::Witness witness_;
+};
+
+}  // namespace
+
+TEST_CASE("nothing that may leave a trace is proven, and no trace crosses", "[proof]") {
+  Traps traps;
+  auto options = one_connection();
+  options.conninfo = test::dsn_with("options='-c search_path=public,traps'");
+  Pool pool(options);
+  wake(pool);
+  for (const char* sql : {
+           // Of SQL's own.
+           "set app.mark = 'left'",
+           "select set_config('app.mark', 'left', false)",
+           "select pg_catalog . set_config /* ( */ ('app.mark', 'left', false)",
+           "select \"set_config\"('app.mark', 'left', false)",
+           "select U&\"\\0073et_config\"('app.mark', 'left', false)",
+           "select U&\"!0073et_config\" uescape '!' ('app.mark', 'left', false)",
+           "select set_config -- x\n('app.mark', 'left', false)",
+           "select SET_Config('app.mark', 'left', false)",
+           "select 1 where set_config('app.mark', 'left', false) is null",
+           "select e'\\'', set_config('app.mark', 'left', false) --'",
+           "select $a$ ' $a$, set_config('app.mark', 'left', false) --'",
+           "select '/*', set_config('app.mark', 'left', false) /* */",
+           "select 1 as \"/*\", set_config('app.mark', 'left', false) /* */",
+           "select 1 /* /* */ */, set_config('app.mark', 'left', false)",
+           "with a as (select set_config('app.mark', 'left', false)) select * from a",
+           "values (set_config('app.mark', 'left', false))",
+           "select * from set_config('app.mark', 'left', false) as x(y)",
+           "select (select set_config('app.mark', 'left', false))",
+           "select pg_advisory_lock(4711)",
+           "select pg_try_advisory_lock(4711)",
+           "select nextval('traps.seq')",
+           "select setseed(0.5)",
+           "set role pg_monitor",
+           "set session authorization pg_monitor",
+           "create temporary table left_behind (id int)",
+           "select 1 as id into temporary left_behind",
+           "prepare left_behind as select 1",
+           "declare left_behind cursor with hold for select 1",
+           "listen left_behind",
+           "select pg_notify('a', 'b')",
+           "select query_to_xml('select traps.mark(''x'')', true, true, '')",
+           "select table_to_xml('traps.seen', true, true, '')",
+           "select ts_rewrite('a'::tsquery, 'select ''a''::tsquery, traps.mark(''a'')::tsquery')",
+           // Of the session's, whose answer depends on it.
+           "select current_setting('statement_timeout')",
+           "select pg_backend_pid()",
+           "select count(*) from pg_settings",
+           "select count(*) from pg_prepared_statements",
+           "select count(*) from pg_cursor()",
+           // Of the user's.
+           "select traps.mark('x')",
+           "select m from traps.seen",
+           "select * from traps.deep",
+           "table traps.seen",
+           "select 'x'::traps.checked",
+           "select cast('x' as traps.checked)",
+           "select traps.checked 'x'",
+           "select '(1,x)'::traps.pair",
+           "select row(1, 'x')::traps.pair",
+           "select (json_populate_record(null::traps.pair, '{\"b\": \"x\"}')).a",
+           "select f.note from traps.film f",
+           "select (f).note from traps.film f",
+           "select id from traps.guarded",
+           "select 'a'::text operator(traps.===) 'b'",
+       }) {
+    CAPTURE(sql);
+    CHECK(!pool.leaves_no_trace(sql));
+    try {
+      pool.execute(sql, test::within());
+    } catch (const query::SqlError& error) {
+      INFO(error.what());
+      CHECK((error.sqlstate() == "42601" || error.sqlstate() == "22P02"));
+    }
+    CHECK(state(pool) == "t");
+  }
+}
+
+TEST_CASE("what is commonly read is proven", "[proof]") {
+  Traps traps;
+  Pool pool(one_connection());
+  wake(pool);
+  for (const char* sql : {
+           "select * from traps.film where id = $1::int",
+           "select f.title from traps.film f join traps.film g using (id) left join traps.film h "
+           "on h.id = g.id",
+           "select count(*), sum(id) filter (where id > 0), max(title) from traps.film group by id "
+           "having count(*) > 0 order by 1 desc nulls last limit 5 offset 0",
+           "select row_number() over (partition by id order by title rows between 1 preceding and "
+           "current row) from traps.film",
+           "with recursive n as (select 1 as i union all select i + 1 from n where i < 5) "
+           "select * from n",
+           "select json_agg(f), jsonb_build_object('a', 1) ->> 'a', to_json(f) from traps.film f "
+           "group by f",
+           "select lower(title) || upper(title), length(trim(title)), substring(title from 2 for "
+           "1), replace(title, 'a', 'b'), split_part(title, 'o', 1) from traps.film",
+           "select date_trunc('day', now()), extract(year from current_date), current_timestamp, "
+           "age(now()), to_char(now(), 'YYYY')",
+           "select g from generate_series(1, 3) as g",
+           "select a, b from unnest(array[1, 2], array['x', 'y']) as t(a, b)",
+           "select x.id from traps.film f, lateral (select f.id) x",
+           "select '1'::int, cast('2' as bigint), date '2024-01-01', interval '1 day', "
+           "'{1}'::int[], 'a'::varchar(3), 1::numeric(5, 2)",
+           "select id from traps.film where id in (1, 2) and title like 'M%' and id between 1 and "
+           "2 and exists (select 1) and not (id is null) and id = any(array[1])",
+           "select case when id = 1 then 'a' else 'b' end, coalesce(title, ''), nullif(id, 2), "
+           "greatest(1, 2) from traps.film",
+           "select distinct on (id) id from traps.film order by id",
+           "values (1, 'a'), (2, 'b')",
+           "table traps.film",
+           "(select 1 union all select 2) except select 3",
+           "select count(*) from pg_class",
+           "select title ~ '^M', title similar to 'M%', array_agg(id), string_agg(title, ',') from "
+           "traps.film group by title",
+           "select '[1,2]'::jsonb @> '1', '{\"a\": 1}'::json #>> '{a}'",
+       }) {
+    CAPTURE(sql);
+    CHECK(pool.leaves_no_trace(sql));
+    Params params;
+    if (std::string_view(sql).find("$1") != std::string_view::npos) {
+      params.add(1);
+    }
+    CHECK_NOTHROW(pool.execute({sql, params}, test::within()));
+  }
+}
+
+TEST_CASE("only what is proven, and stands alone, spares the reset", "[proof]") {
+  Pool pool(one_connection());
+  wake(pool);
+  const auto resets_of = [&pool](auto&& work) {
+    const auto before = pool.stats();
+    work();
+    const auto after = pool.stats();
+    CHECK(after.resets + after.resets_skipped == before.resets + before.resets_skipped + 1);
+    return after.resets - before.resets;
+  };
+  const auto run = [&pool](const char* sql) { pool.execute(sql, test::within()); };
+  CHECK(resets_of([&] { run("select 1"); }) == 0);
+  CHECK(resets_of([&] { pool.execute("select 1", {.read_only = true}); }) == 0);
+  CHECK(resets_of([&] {
+          auto connection = pool.acquire();
+          connection.execute("select 1");
+          connection.execute("select lower('A')");
+        }) == 0);
+  CHECK(resets_of([&] {
+          auto connection = pool.acquire();
+          connection.execute("select 1");
+          connection.execute("select random()");
+          connection.execute("select 1");
+        }) == 1);
+  CHECK(resets_of([&] { run("select random()"); }) == 1);
+  CHECK(resets_of([&] { run("set app.mark = 'left'"); }) == 1);
+  CHECK(resets_of([&] {
+          auto connection = pool.acquire();
+          connection.execute("begin");
+          connection.execute("select 1");
+        }) == 1);
+  CHECK(resets_of([&] {
+          const std::vector<query::Statement> statements{"select 1", "select 2"};
+          pool.acquire().batch(statements);
+        }) == 1);
+  CHECK(resets_of([&] {
+          auto connection = pool.acquire();
+          auto transaction = connection.begin();
+          transaction.execute("select 1");
+          transaction.commit();
+        }) == 1);
+  CHECK(resets_of([&] { CHECK_THROWS_AS(run("select 1 / 0"), query::SqlError); }) == 0);
+  CHECK(state(pool) == "t");
+}
+
+TEST_CASE("what this pool changes in the catalog counts at once", "[proof]") {
+  Traps traps;
+  auto options = one_connection();
+  options.max_size = 2;
+  options.conninfo = test::dsn_with("options='-c search_path=public,traps_shadow'");
+  Pool pool(options);
+  const char* const read = "select lower('ABC'::varchar)";
+  const char* const create =
+      "create or replace function traps_shadow.lower(varchar) returns text language sql volatile "
+      "as $$ select set_config('app.mark', 'left', false) $$";
+  const auto with = GENERATE(0, 1, 2, 3);
+  CAPTURE(with);
+  wake(pool);
+  REQUIRE(pool.leaves_no_trace(read));
+  auto connection = pool.acquire();
+  if (with == 0) {
+    connection.execute(create);
+  } else if (with == 1) {
+    const std::vector<query::Statement> statements{"select 1", create};
+    connection.batch(statements);
+  } else if (with == 2) {
+    auto transaction = connection.begin();
+    transaction.execute(create);
+    wake(pool);  // another connection sees the old state still
+    CHECK(pool.leaves_no_trace(read));
+    transaction.commit();
+  } else {
+    connection.execute("begin");
+    connection.execute(create);
+    wake(pool);
+    CHECK(pool.leaves_no_trace(read));
+    connection.execute("commit");
+  }
+  CHECK(!pool.leaves_no_trace(read));
+  wake(pool);
+  CHECK(!pool.leaves_no_trace(read));
+  pool.execute(read, test::within());
+  CHECK(state(pool) == "t");
+}
+
+TEST_CASE("threads that share sessions never see each other's traces", "[proof]") {
+  Traps traps;
+  auto options = test::pool_options();
+  options.max_size = 3;
+  Pool pool(options);
+  wake(pool);
+  const std::vector<std::string> deeds{
+      "select 1",
+      "select title from traps.film where id = 1",
+      "select lower('A')",
+      "set app.mark = 'left'",
+      "select traps.mark('x')",
+      "select * from traps.deep",
+      "create temporary table left_behind (id int)",
+      "select pg_advisory_lock(4711)",
+      "listen left_behind",
+      "select 1 / 0",
+      "create or replace function traps.f() returns int language sql as 'select 1'",
+  };
+  std::vector<std::thread> threads;
+  std::atomic<int> dirty = 0;
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    threads.emplace_back([&, seed] {
+      for (unsigned i = 0; i < 150; ++i) {
+        try {
+          dirty += state(pool) == "t" ? 0 : 1;
+          pool.execute(deeds[(i * 7 + seed * 3 + i / 11) % deeds.size()], test::within());
+        } catch (const query::SqlError&) {  // a division by zero, two that replace one function
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  CHECK(dirty == 0);
+  CHECK(pool.stats().resets_skipped > 0);
+}
