@@ -1,5 +1,6 @@
 #include "answer.hpp"
 
+#include <limits>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -62,7 +63,9 @@ void Answer::refuse_impossible() {
   }
 }
 
-void Answer::start() {
+void Answer::start(Intake intake) {
+  const bool all = options_.max_rows == std::numeric_limits<std::uint64_t>::max();
+  intake_ = all ? intake : Intake::kPortions;
   lease_->require_idle();
   lease_->answering = true;
   open_ = true;
@@ -144,7 +147,9 @@ void Answer::take_description(const PGresult* result, std::size_t index) {
 }
 
 void Answer::begin_rows() {
-  session().stream_rows();
+  if (intake_ == Intake::kPortions) {
+    session().stream_rows();
+  }
   ResultHandle result = session().receive(patience_);
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
@@ -177,6 +182,9 @@ void Answer::begin_rows() {
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
       end_rows(result.get());
+      if (PQntuples(result.get()) > 0) {
+        pending_.emplace(std::move(result));
+      }
       break;
     default:
       fail(result.get());
@@ -207,7 +215,7 @@ void Answer::end_rows(const PGresult* result) {
 
 auto Answer::next() -> std::optional<Block> {
   return patiently([this]() -> std::optional<Block> {
-    while (in_rows_) {
+    while (in_rows_ || pending_) {
       std::optional<Block> block = take_row();
       if (!block) {
         break;

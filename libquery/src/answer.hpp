@@ -50,8 +50,13 @@ class Answer {
   Answer(const Answer&) = delete;
   auto operator=(const Answer&) -> Answer& = delete;
 
+  /// How rows are taken in: in small portions, or a statement's at once. Where libpq's portions are
+  /// single rows, at once is a twentieth of their memory and a third of the time to walk through.
+  /// max_rows needs portions.
+  enum class Intake : std::uint8_t { kPortions, kWhole };
+
   /// Sends, and reads up to the first statement's columns.
-  void start();
+  void start(Intake intake);
 
   [[nodiscard]] auto next() -> std::optional<Block>;
   [[nodiscard]] auto next_statement() -> bool;
@@ -112,6 +117,7 @@ class Answer {
   QueryOptions options_;
   Patience patience_;
   bool batch_;
+  Intake intake_ = Intake::kPortions;
   bool inside_transaction_ = false;  // the caller's own
 
   std::deque<Expected> expected_;
@@ -121,7 +127,7 @@ class Answer {
   std::optional<std::vector<JsonTarget>> described_;  // where there is no statement cache
 
   std::vector<Column> columns_;
-  std::optional<Block> pending_;  // the block that told the columns
+  std::optional<Block> pending_;  // the block that came with the columns
   bool at_statement_ = false;
   bool in_rows_ = false;
   std::uint64_t delivered_ = 0;

@@ -13,6 +13,7 @@ namespace query {
 namespace {
 
 using detail::Answer;
+using Intake = Answer::Intake;
 using detail::Lease;
 using detail::Patience;
 
@@ -40,12 +41,35 @@ auto begin_command(const TransactionOptions& options) -> std::string {
   return command;
 }
 
-auto stream(const std::shared_ptr<Lease>& lease, const Statement& statement,
-            const QueryOptions& options) -> Rows {
+auto run(const std::shared_ptr<Lease>& lease, const Statement& statement,
+         const QueryOptions& options, Intake intake) -> Rows {
   auto answer = std::make_unique<Answer>(lease, statement,
                                          options.read_only ? "BEGIN READ ONLY" : "", options);
-  answer->start();
+  answer->start(intake);
   return Rows(std::move(answer));
+}
+
+auto run_batch(const std::shared_ptr<Lease>& lease, std::span<const Statement> statements,
+               const TransactionOptions& transaction, const QueryOptions& options, Intake intake)
+    -> Rows {
+  TransactionOptions begin = transaction;
+  begin.read_only = begin.read_only || options.read_only;
+  auto answer =
+      std::make_unique<Answer>(lease, std::vector<Statement>(statements.begin(), statements.end()),
+                               begin_command(begin), options);
+  answer->start(intake);
+  return Rows(std::move(answer));
+}
+
+/// Of a Transaction's lease, before a statement runs on it.
+void require_open(const std::shared_ptr<Lease>& lease, const QueryOptions& options) {
+  if (!lease) {
+    throw std::logic_error("the transaction has ended");
+  }
+  if (options.read_only) {
+    throw std::invalid_argument(
+        "read_only is the whole transaction's: say it in TransactionOptions");
+  }
 }
 
 /// BEGIN, COMMIT or ROLLBACK of a Transaction: one round, with its own deadline.
@@ -74,39 +98,33 @@ auto Connection::operator=(Connection&&) noexcept -> Connection& = default;
 Connection::~Connection() = default;
 
 auto Connection::query(const Statement& statement, const QueryOptions& options) -> Rows {
-  return stream(lease_, statement, options);
+  return run(lease_, statement, options, Intake::kPortions);
 }
 
 auto Connection::execute(const Statement& statement, const QueryOptions& options) -> Result {
-  return query(statement, options).collect();
+  return run(lease_, statement, options, Intake::kWhole).collect();
 }
 
 auto Connection::query_batch(std::span<const Statement> statements,
                              const TransactionOptions& transaction, const QueryOptions& options)
     -> Rows {
-  TransactionOptions begin = transaction;
-  begin.read_only = begin.read_only || options.read_only;
-  auto answer =
-      std::make_unique<Answer>(lease_, std::vector<Statement>(statements.begin(), statements.end()),
-                               begin_command(begin), options);
-  answer->start();
-  return Rows(std::move(answer));
+  return run_batch(lease_, statements, transaction, options, Intake::kPortions);
 }
 
 auto Connection::batch(std::span<const Statement> statements, const TransactionOptions& transaction,
                        const QueryOptions& options) -> std::vector<Result> {
-  const auto run = [&] {
+  const auto collect = [&] {
     std::vector<Result> results;
-    Rows rows = query_batch(statements, transaction, options);
+    Rows rows = run_batch(lease_, statements, transaction, options, Intake::kWhole);
     for (bool more = rows.at_statement(); more; more = rows.next_statement()) {
       results.push_back(rows.collect());
     }
     return results;
   };
   try {
-    return run();
+    return collect();
   } catch (const detail::StaleStatement&) {
-    return run();
+    return collect();
   }
 }
 
@@ -147,18 +165,13 @@ Transaction::~Transaction() {
 }
 
 auto Transaction::query(const Statement& statement, const QueryOptions& options) -> Rows {
-  if (!lease_) {
-    throw std::logic_error("the transaction has ended");
-  }
-  if (options.read_only) {
-    throw std::invalid_argument(
-        "read_only is the whole transaction's: say it in TransactionOptions");
-  }
-  return stream(lease_, statement, options);
+  require_open(lease_, options);
+  return run(lease_, statement, options, Intake::kPortions);
 }
 
 auto Transaction::execute(const Statement& statement, const QueryOptions& options) -> Result {
-  return query(statement, options).collect();
+  require_open(lease_, options);
+  return run(lease_, statement, options, Intake::kWhole).collect();
 }
 
 void Transaction::commit(Deadline deadline) {

@@ -233,6 +233,37 @@ TEST_CASE("max_rows cuts where it says and tells so", "[stream]") {
   CHECK(pool.stats().connected == 1);
 }
 
+TEST_CASE("a whole answer is one block, unless max_rows cuts it", "[stream]") {
+  Pool pool(test::pool_options());
+  auto connection = pool.acquire(test::within());
+  const std::string sql = "select i from generate_series(1, 1000) i";
+  for (const bool read_only : {false, true}) {
+    QueryOptions options = test::within();
+    options.read_only = read_only;
+    const auto whole = connection.execute(sql, options);
+    CHECK(whole.blocks.size() == 1);
+    CHECK(whole.get<int>(999, 0) == 1000);
+    CHECK(whole.affected == 1000U);
+    CHECK_FALSE(whole.truncated);
+    options.max_rows = 7;
+    const auto cut = connection.execute(sql, options);
+    CHECK(cut.rows() == 7);
+    CHECK(cut.truncated);
+  }
+  const auto none = connection.execute("select 1 where false", test::within());
+  CHECK(none.blocks.empty());
+  CHECK(none.columns.size() == 1);
+  CHECK_THROWS_AS(
+      connection.execute("select 1 / (500 - i) from generate_series(1, 1000) i", test::within()),
+      query::SqlError);
+  const std::vector<query::Statement> batch{sql, "select 'b'", sql};
+  const auto results = connection.batch(batch, {}, test::within());
+  REQUIRE(results.size() == 3);
+  CHECK(results[0].blocks.size() == 1);
+  CHECK(results[1].get<std::string>(0, 0) == "b");
+  CHECK(results[2].rows() == 1000);
+}
+
 TEST_CASE("max_rows of a read-only query ends the statement at once", "[stream]") {
   Pool pool(test::pool_options());
   QueryOptions options = at_most(5);
