@@ -15,8 +15,8 @@ OWNERS = [
     (r"nlohmann/.*", r"server/request[^/]*|tests/.*"),
 ]
 # What writes JSON's text is pure: of the engine it knows nothing but itself.
-PURE = re.compile(r"libquery/src/json_(type|text|escape)\.[ch]pp")
-PURE_HEADERS = {"json_type.hpp", "json_text.hpp", "json_escape.hpp"}
+PURE = re.compile(r"libquery/src/(json_(type|text|escape)|text_chunk)\.[ch]pp")
+PURE_HEADERS = {"json_type.hpp", "json_text.hpp", "json_escape.hpp", "text_chunk.hpp"}
 
 SUFFIXES = {".cpp", ".hpp", ".py", ".pyi", ".sh"}
 # A longer file has two subjects. The cases of one subject may fill more than its code.

@@ -59,9 +59,11 @@ auto escaped(std::string_view text) -> std::string {
   return std::string(buffer.view());
 }
 
-/// With the chunks of one kind, in no more room than is asked for.
+/// With the chunks of one kind, from and to no more room than there must be: the sanitizers watch.
 template <class Chunk>
-auto escaped_by(std::string_view text) -> std::string {
+auto escaped_by(std::string_view given) -> std::string {
+  const std::vector<char> exact(given.begin(), given.end());
+  const std::string_view text(exact.data(), exact.size());
   std::vector<char> room(query::detail::most_escaped(text.size()));
   const char* const end = query::detail::escape<Chunk>(room.data(), text);
   return '"' + std::string(room.data(), static_cast<std::size_t>(end - room.data())) + '"';
