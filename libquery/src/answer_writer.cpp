@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "csv_text.hpp"
 #include "json_text.hpp"
 #include "libpq.hpp"
 

@@ -9,31 +9,6 @@ namespace {
 /// A text longer than this is escaped in pieces: reserving six times its size would be too much.
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
-/// `2024-01-02 03:04:05+00` becomes `"2024-01-02T03:04:05+00:00"`; what does not look like ISO
-/// (a DateStyle set by the statement itself, infinity) is only quoted.
-auto write_timestamp(char* out, std::string_view text, bool with_zone) -> char* {
-  const std::size_t space = text.find(' ');
-  if (text.empty() || !is_digit(text[0]) || space == std::string_view::npos ||
-      space + 3 > text.size() || !is_digit(text[space + 1]) || text.find('/') < space) {
-    return write_json_string(out, text);
-  }
-  *out++ = '"';
-  out = copy(out, text.substr(0, space));
-  *out++ = 'T';
-  std::string_view rest = text.substr(space + 1);
-  const std::string_view era = rest.ends_with(" BC") ? " BC" : "";
-  rest.remove_suffix(era.size());
-  out = copy(out, rest);
-  // A zone of whole hours, +05, gets its minutes.
-  if (with_zone && rest.size() >= 3 &&
-      (rest[rest.size() - 3] == '+' || rest[rest.size() - 3] == '-')) {
-    out = copy(out, ":00");
-  }
-  out = copy(out, era);
-  *out++ = '"';
-  return out;
-}
-
 auto write_json(char* out, std::string_view text, bool one_line) -> char* {
   char* const end = copy(out, text);
   if (one_line) {
@@ -68,7 +43,7 @@ auto write_scalar(char* out, std::string_view text, ValueKind kind, const JsonOp
     -> char* {
   switch (kind) {
     case ValueKind::kBool:
-      return copy(out, text == "t" ? "true" : "false");
+      return write_json_bool(out, text);
     case ValueKind::kNumber:
       return write_json_number(out, text, false);
     case ValueKind::kBigNumber:
@@ -78,9 +53,9 @@ auto write_scalar(char* out, std::string_view text, ValueKind kind, const JsonOp
     case ValueKind::kJsonb:
       return copy(out, text);
     case ValueKind::kTimestamp:
-      return write_timestamp(out, text, false);
+      return write_json_timestamp(out, text, false);
     case ValueKind::kTimestampTz:
-      return write_timestamp(out, text, true);
+      return write_json_timestamp(out, text, true);
     case ValueKind::kIntVector:
       return write_vector(out, text, false);
     case ValueKind::kOidVector:
@@ -173,6 +148,29 @@ void append_json_string(Buffer& out, std::string_view text) {
   out.push_back('"');
 }
 
+auto write_other_timestamp(char* out, std::string_view text, bool with_zone) -> char* {
+  const std::size_t space = text.find(' ');
+  if (text.empty() || !is_digit(text[0]) || space == std::string_view::npos ||
+      space + 3 > text.size() || !is_digit(text[space + 1]) || text.find('/') < space) {
+    return write_json_string(out, text);
+  }
+  *out++ = '"';
+  out = copy(out, text.substr(0, space));
+  *out++ = 'T';
+  std::string_view rest = text.substr(space + 1);
+  const std::string_view era = rest.ends_with(" BC") ? " BC" : "";
+  rest.remove_suffix(era.size());
+  out = copy(out, rest);
+  // A zone of whole hours, +05, gets its minutes.
+  if (with_zone && rest.size() >= 3 &&
+      (rest[rest.size() - 3] == '+' || rest[rest.size() - 3] == '-')) {
+    out = copy(out, ":00");
+  }
+  out = copy(out, era);
+  *out++ = '"';
+  return out;
+}
+
 auto write_other_json_value(char* out, std::string_view text, const TypeInfo& type,
                             const JsonOptions& options) -> char* {
   if (!type.is_array) {
@@ -191,25 +189,6 @@ void append_json_value(Buffer& out, std::string_view text, const TypeInfo& type,
   } else {
     out.commit(write_json_value(out.reserve(most_json(text.size())), text, type, options));
   }
-}
-
-void append_csv_value(Buffer& out, std::string_view text, bool alone) {
-  const bool quote = text.empty() || text.find_first_of(",\"\r\n") != std::string_view::npos ||
-                     (alone && text == "\\.");
-  if (!quote) {
-    out.append(text);
-    return;
-  }
-  char* next = out.reserve(text.size() * 2 + 2);
-  *next++ = '"';
-  for (const char c : text) {
-    if (c == '"') {
-      *next++ = '"';
-    }
-    *next++ = c;
-  }
-  *next++ = '"';
-  out.commit(next);
 }
 
 }  // namespace query::detail

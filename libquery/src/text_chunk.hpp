@@ -46,6 +46,11 @@ class WordChunk {
     return flags == 0 ? kSize : 0;  // one byte at a time through what is not clean
   }
 
+  /// Whether there is nothing that CSV quotes.
+  [[nodiscard]] auto plain() const -> bool {
+    return (equal(',') | equal('"') | equal('\r') | equal('\n')) == 0;
+  }
+
  private:
   static constexpr std::size_t kHalf = kSize / 2;
   static constexpr std::uint64_t kOnes = 0x0101010101010101;
@@ -84,6 +89,11 @@ class VectorChunk {
     const __m128i flags = _mm_or_si128(control, _mm_or_si128(equal('"'), equal('\\')));
     return static_cast<std::size_t>(
         std::countr_zero(static_cast<unsigned>(_mm_movemask_epi8(flags)) | 0x10000U));
+  }
+
+  [[nodiscard]] auto plain() const -> bool {
+    return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(equal(','), equal('"')),
+                                          _mm_or_si128(equal('\r'), equal('\n')))) == 0;
   }
 
  private:
