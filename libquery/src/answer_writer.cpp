@@ -41,8 +41,44 @@ void write_csv_header(Buffer& out, const std::vector<Column>& columns) {
 /// Leads are short, and a copy of a fixed size is an instruction or two.
 constexpr std::size_t kLeadStep = 16;
 
+/// Room for what stands around a row or between values: commas, a bracket, a line's end.
+constexpr std::size_t kFrame = 4;
+
 /// A value longer than this has no room reserved at once.
 constexpr std::size_t kLong = std::size_t{64} << 10;
+
+/// The end of a buffer, in pointers of its own: they stay in registers, where the buffer's are read
+/// again behind every byte written. There is always room for kFrame bytes between values.
+class BufferEnd {
+ public:
+  explicit BufferEnd(Buffer& out) : out_(out) { take_up(0); }
+
+  /// As Buffer::reserve(), at `at`.
+  void reserve(std::size_t count) {
+    if (static_cast<std::size_t>(limit_ - at) < count + kFrame) [[unlikely]] {
+      commit();
+      take_up(count);
+    }
+  }
+
+  /// Tells the buffer, which others may append to until take_up().
+  void commit() { out_.commit(at); }
+  void take_up(std::size_t count) {
+    at = out_.reserve(count + kFrame);
+    limit_ = out_.data() + out_.capacity();
+  }
+
+  char* at = nullptr;
+
+ private:
+  Buffer& out_;
+  const char* limit_ = nullptr;
+};
+
+/// libpq's own calls, two for a value: through Block it would be one more.
+auto text_at(const PGresult* rows, int row, int column) -> std::string_view {
+  return {PQgetvalue(rows, row, column), static_cast<std::size_t>(PQgetlength(rows, row, column))};
+}
 
 }  // namespace
 
@@ -77,68 +113,84 @@ auto AnswerWriter::lead(const Column& column, bool first) const -> std::string {
 }
 
 void AnswerWriter::write(Buffer& out, const Block& block) {
-  for (std::size_t row = 0; row < block.rows(); ++row) {
-    switch (options_.framing) {
-      case Framing::kDocument:
-        if (!std::exchange(first_row_, false)) {
-          out.push_back(',');
-        }
-        write_json_row(out, block, row);
-        break;
-      case Framing::kLines:
-        write_json_row(out, block, row);
-        out.push_back('\n');
-        break;
-      case Framing::kCsv:
-        write_csv_row(out, block, row);
-        break;
-    }
+  if (options_.framing == Framing::kCsv) {
+    write_csv_rows(out, block);
+  } else {
+    write_json_rows(out, block);
   }
 }
 
-void AnswerWriter::write_json_row(Buffer& out, const Block& block, std::size_t row) const {
+void AnswerWriter::write_json_rows(Buffer& out, const Block& block) {
+  const bool document = options_.framing == Framing::kDocument;
   const bool objects = options_.rows == RowShape::kObjects;
-  if (fields_.empty()) {
-    out.append(objects ? "{}" : "[]");
-    return;
-  }
-  // libpq's own calls, two for a value: through Block it would be one more.
   const PGresult* const rows = block.handle();
-  const int row_number = static_cast<int>(row);
-  int column = 0;
-  for (const Field& field : fields_) {
-    const char* const value = PQgetvalue(rows, row_number, column);
-    const auto size = static_cast<std::size_t>(PQgetlength(rows, row_number, column));
-    char* next = out.reserve(field.lead.size() + most_json(size < kLong ? size : 0));
-    for (std::size_t at = 0; at < field.lead_size; at += kLeadStep) {
-      std::memcpy(next + at, field.lead.data() + at, kLeadStep);
+  const int row_count = static_cast<int>(block.rows());
+  BufferEnd end(out);
+  for (int row = 0; row < row_count; ++row) {
+    if (document && !std::exchange(first_row_, false)) {
+      *end.at++ = ',';
     }
-    next += field.lead_size;
-    if (size == 0 && PQgetisnull(rows, row_number, column) != 0) {
-      out.commit(copy(next, "null"));
-    } else if (size < kLong) {
-      out.commit(write_json_value(next, {value, size}, field.type, options_));
-    } else {
-      out.commit(next);
-      append_json_value(out, {value, size}, field.type, options_);
+    if (fields_.empty()) {
+      *end.at++ = objects ? '{' : '[';
     }
-    ++column;
+    int column = 0;
+    for (const Field& field : fields_) {
+      const std::string_view text = text_at(rows, row, column);
+      const bool fits = text.size() < kLong;
+      end.reserve(field.lead.size() + most_json(fits ? text.size() : 0));
+      for (std::size_t at = 0; at < field.lead_size; at += kLeadStep) {
+        std::memcpy(end.at + at, field.lead.data() + at, kLeadStep);
+      }
+      end.at += field.lead_size;
+      if (text.empty() && PQgetisnull(rows, row, column) != 0) {
+        end.at = copy(end.at, "null");
+      } else if (fits) {
+        end.at = write_json_value(end.at, text, field.type, options_);
+      } else {
+        end.commit();
+        append_json_value(out, text, field.type, options_);
+        end.take_up(0);
+      }
+      ++column;
+    }
+    *end.at++ = objects ? '}' : ']';
+    if (!document) {
+      *end.at++ = '\n';
+    }
+    end.reserve(0);
   }
-  out.push_back(objects ? '}' : ']');
+  end.commit();
 }
 
-void AnswerWriter::write_csv_row(Buffer& out, const Block& block, std::size_t row) const {
-  const std::size_t width = fields_.size();
-  for (std::size_t i = 0; i < width; ++i) {
-    if (i > 0) {
-      out.push_back(',');
+void AnswerWriter::write_csv_rows(Buffer& out, const Block& block) const {
+  const PGresult* const rows = block.handle();
+  const int row_count = static_cast<int>(block.rows());
+  const int width = static_cast<int>(fields_.size());
+  BufferEnd end(out);
+  for (int row = 0; row < row_count; ++row) {
+    for (int column = 0; column < width; ++column) {
+      const std::string_view text = text_at(rows, row, column);
+      const bool fits = text.size() < kLong;
+      end.reserve(most_csv(fits ? text.size() : 0));
+      if (column > 0) {
+        *end.at++ = ',';
+      }
+      if (text.empty() && PQgetisnull(rows, row, column) != 0) {
+        continue;  // NULL is nothing, an empty text is ""
+      }
+      if (fits) {
+        end.at = write_csv_value(end.at, text, width == 1);
+      } else {
+        end.commit();
+        append_csv_value(out, text, width == 1);
+        end.take_up(0);
+      }
     }
-    const std::string_view text = block.text(row, i);
-    if (!text.empty() || !block.is_null(row, i)) {  // NULL is nothing, an empty text is ""
-      append_csv_value(out, text, width == 1);
-    }
+    *end.at++ = '\r';
+    *end.at++ = '\n';
+    end.reserve(0);
   }
-  out.append("\r\n");
+  end.commit();
 }
 
 void AnswerWriter::end(Buffer& out, std::string_view command, std::optional<std::uint64_t> affected,

@@ -35,8 +35,8 @@ class AnswerWriter {
   };
 
   [[nodiscard]] auto lead(const Column& column, bool first) const -> std::string;
-  void write_json_row(Buffer& out, const Block& block, std::size_t row) const;
-  void write_csv_row(Buffer& out, const Block& block, std::size_t row) const;
+  void write_json_rows(Buffer& out, const Block& block);
+  void write_csv_rows(Buffer& out, const Block& block) const;
 
   JsonOptions options_;
   bool first_row_ = true;
