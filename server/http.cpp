@@ -42,7 +42,7 @@ thread_local Serving* current = nullptr;
 
 /// Hands a reply to cpp-httplib.
 void give(httplib::Response& response, Reply reply) {
-  auto& [exchange, socket] = *current;
+  Exchange& exchange = current->exchange;
   note(exchange, reply);
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) {
@@ -56,7 +56,8 @@ void give(httplib::Response& response, Reply reply) {
     return;
   }
   const auto kept = std::make_shared<Reply>(std::move(reply));
-  const auto provide = [&exchange, &socket, kept](std::size_t /*offset*/, httplib::DataSink& sink) {
+  const auto provide = [&exchange, &socket = current->socket, kept](std::size_t /*offset*/,
+                                                                    httplib::DataSink& sink) {
     if (!send_rest(exchange, socket, *kept)) {
       exchange.cut_off = true;
       return false;
@@ -211,7 +212,8 @@ class HttpServer::Front final : public httplib::Server {
   }
 
   void on_query(httplib::Response& response, const httplib::ContentReader& reader) {
-    auto& [exchange, socket] = *current;
+    Exchange& exchange = current->exchange;
+    Socket& socket = current->socket;
     std::string body;
     body.reserve(exchange.body.size());
     bool too_large = false;

@@ -80,10 +80,10 @@ class Loop {
   void begin_turn(Id id, Client& client, Incoming incoming);
   void try_express(std::uint64_t ticket, Turn& turn);
   void look_after(Id id, Client& client);
-  void send_answers(Client& client);
+  static void send_answers(Client& client);
   auto flush(Client& client) -> bool;
   void serve_elsewhere(Id id, Client& client);
-  void come_back(Id id, Descriptor socket, Exchange exchange);
+  void come_back(Id id, Descriptor socket, bool last);
   void linger(Client& client, std::chrono::milliseconds patience);
   void discard(Id id, Client& client);
   void watch(Id id, Client& client);

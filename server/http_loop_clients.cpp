@@ -208,10 +208,7 @@ void Loop::serve_elsewhere(Id id, Client& client) {
       .remote = client.remote});
   const bool served = context_.run([this, id, errand] {
     context_.serve(errand->exchange, errand->socket, errand->remote);
-    errand->exchange.body = {};
-    post([this, id, errand] {
-      come_back(id, errand->socket.release(), std::move(errand->exchange));
-    });
+    post([this, id, errand] { come_back(id, errand->socket.release(), errand->exchange.close); });
   });
   if (!served) {
     client.socket = errand->socket.release();
@@ -222,7 +219,8 @@ void Loop::serve_elsewhere(Id id, Client& client) {
   }
 }
 
-void Loop::come_back(Id id, Descriptor socket, Exchange exchange) {
+/// A thread has answered the first turn; `last`: it was the connection's last.
+void Loop::come_back(Id id, Descriptor socket, bool last) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) {
     return;
@@ -231,11 +229,11 @@ void Loop::come_back(Id id, Descriptor socket, Exchange exchange) {
   client.socket = std::move(socket);
   client.turns.pop_front();
   ++client.first_turn;
-  client.no_more = client.no_more || exchange.close;
+  client.no_more = client.no_more || last;
   if (client.socket.get() < 0 || aborted_) {
     return close(id);
   }
-  if (exchange.close) {
+  if (last) {
     client.turns.clear();
   }
   touch(id, client);

@@ -232,7 +232,7 @@ void PipelineDialogue::take(ResultHandle result) {
   }
 }
 
-void PipelineDialogue::take_prepared(Task& task, const PGresult* result) {
+void PipelineDialogue::take_prepared(Task& task, const PGresult* result) const {
   if (PQresultStatus(result) != PGRES_COMMAND_OK) {
     session().statements().erase(task.statement.sql, StatementCache::OnServer::kNo);
   }
@@ -259,7 +259,7 @@ void PipelineDialogue::take_rows(Task& task, ResultHandle result) {
   }
 }
 
-void PipelineDialogue::take_error(Task& task, Diagnostics diagnostics) {
+void PipelineDialogue::take_error(Task& task, Diagnostics diagnostics) const {
   constexpr std::string_view kInFailedTransaction = "25P02";
   if (task.healed && diagnostics.sqlstate == kInFailedTransaction) {
     return;  // the caller's own transaction had ended with the first error, which tells more

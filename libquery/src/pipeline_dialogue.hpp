@@ -73,11 +73,11 @@ class PipelineDialogue {
 
   // Receiving.
   void take(ResultHandle result);
-  void take_prepared(Task& task, const PGresult* result);
+  void take_prepared(Task& task, const PGresult* result) const;
   void take_rows(Task& task, ResultHandle result);
-  void take_error(Task& task, Diagnostics diagnostics);
+  void take_error(Task& task, Diagnostics diagnostics) const;
   void finish_round();
-  void take_description(Task& task, Step step, const PGresult* result);
+  static void take_description(Task& task, Step step, const PGresult* result);
   void finish_question();
 
   // Trouble.

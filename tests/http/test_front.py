@@ -59,7 +59,7 @@ def test_a_client_that_sends_and_never_reads_is_bounded_and_cut_off() -> None:
         assert server.value("select 1") == 1
         before = server.resident_kb()
         request = request_bytes(b"select repeat('x', 50000) as x")
-        sock.setblocking(False)  # noqa: FBT003 - the socket's own interface
+        sock.setblocking(False)
         end = time.monotonic() + PATIENCE
         cut_off = False
         while not cut_off:
