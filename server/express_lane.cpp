@@ -99,7 +99,8 @@ auto ExpressLane::wants_close() const -> bool {
 }
 
 void ExpressLane::close() {
-  if (!pipeline_->usable() || pipeline_->pending() > 0) {
+  // A connection that is lost soon is no accident.
+  if (Clock::now() - opened_ < kBeforeNextTry) {
     fail();
   }
   pipeline_.reset();
