@@ -75,6 +75,15 @@ bench: packages ## Measure, in ratios (PEERS=1: beside peers too; ROUNDS=5)
 	@python3 tests/bench/bench.py build/release --json build/bench.json \
 	  --rounds $(or $(ROUNDS),5) $(if $(PEERS),--peers)
 
+.PHONY: fuzz
+fuzz: ## Fuzz the SQL lexer (SECONDS=60)
+	$(call install,clang libclang-rt-dev)
+	@mkdir -p build/fuzz/corpus
+	clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -Ilibquery/src \
+	  tests/fuzz/sql_lexer_fuzz.cpp libquery/src/sql_lexer.cpp libquery/src/statement_text.cpp \
+	  -o build/fuzz/sql_lexer
+	build/fuzz/sql_lexer -max_total_time=$(or $(SECONDS),60) -print_final_stats=1 build/fuzz/corpus
+
 .PHONY: lint
 lint: packages test-packages lint-packages ## Check the form of everything
 	@JOBS=$(JOBS) .ci/lint

@@ -190,6 +190,7 @@ void Session::roll_back_in_passing() {
   queue_command("ROLLBACK");
   sync();
   ++passing_;
+  (void)PQflush(connection_.get());
 }
 
 void Session::reset() {

@@ -82,7 +82,8 @@ class Session {
   /// One whole round with one command and no parameters; its last result. Throws SqlError.
   auto run(const char* sql, const Patience& patience) -> ResultHandle;
 
-  /// Queues a ROLLBACK as a round of its own, whose answer is read by the next settle().
+  /// Queues, and sends without waiting, a ROLLBACK as a round of its own, whose answer is read by
+  /// the next settle().
   void roll_back_in_passing();
 
   /// Queues, and sends without waiting, what makes the session as new (postgres manual, DISCARD).
