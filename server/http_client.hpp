@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -53,6 +54,15 @@ struct Client {
 
   Deadline deadline = never;       ///< of the present wait
   Deadline request_began = never;  ///< when the first byte of the request came that is read now
+
+  /// The first turn's answer is on the way.
+  void end_turn() {
+    turns.pop_front();
+    ++first_turn;
+    if (request_began != never) {  // what came meanwhile has its time from now on
+      request_began = std::chrono::steady_clock::now();
+    }
+  }
 
   [[nodiscard]] auto away() const noexcept -> bool {
     return !turns.empty() && turns.front().state == Turn::State::kAway;

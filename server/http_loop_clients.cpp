@@ -162,8 +162,7 @@ void Loop::send_answers(Client& client) {
     if (turn.exchange.close) {
       client.no_more = true;
     }
-    client.turns.pop_front();
-    ++client.first_turn;
+    client.end_turn();
   }
   if (client.turns.empty() && client.reader.owes_continue()) {
     client.output += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -227,8 +226,7 @@ void Loop::come_back(Id id, Descriptor socket, bool last) {
   }
   Client& client = found->second;
   client.socket = std::move(socket);
-  client.turns.pop_front();
-  ++client.first_turn;
+  client.end_turn();
   client.no_more = client.no_more || last;
   if (client.socket.get() < 0 || aborted_) {
     return close(id);

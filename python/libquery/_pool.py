@@ -30,6 +30,9 @@ class PoolStats(NamedTuple):
     """Connections closed because they were broken or in doubt."""
     expired: int
     """Connections closed because of max_idle or max_lifetime."""
+    resets: int
+    resets_skipped: int
+    """Leases that provably left their session as it was, and spared it the reset."""
 
 
 class Pool:

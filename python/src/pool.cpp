@@ -83,7 +83,8 @@ class PyPool {
                     "acquired"_a = stats.acquired, "waited"_a = stats.waited,
                     "refused_busy"_a = stats.refused_busy, "connected"_a = stats.connected,
                     "connect_failed"_a = stats.connect_failed, "discarded"_a = stats.discarded,
-                    "expired"_a = stats.expired);
+                    "expired"_a = stats.expired, "resets"_a = stats.resets,
+                    "resets_skipped"_a = stats.resets_skipped);
   }
 
   void close() {
