@@ -140,7 +140,7 @@ def test_closing(dsn: str) -> None:
 
 def test_stats_count(dsn: str) -> None:
     with libquery.Pool(dsn, max_size=2) as pool:
-        assert pool.stats() == libquery.PoolStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        assert pool.stats() == libquery.PoolStats(*[0] * 12)
         for _ in range(3):
             pool.query("select 1")
         stats = pool.stats()
