@@ -84,8 +84,10 @@ void Loop::run() {
   while (!stopping_) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         next_sweep_ - std::chrono::steady_clock::now());
-    const int timeout = static_cast<int>(std::clamp<long>(left.count(), 0, kSweep.count()));
-    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), timeout);
+    const bool nobody = clients_.empty() && !lane_.is_open();
+    const auto timeout = nobody ? -1 : std::clamp<long>(left.count(), 0, kSweep.count());
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(timeout));
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       if (event.data.u64 == kWakeId) {
@@ -93,6 +95,9 @@ void Loop::run() {
       } else if (const auto found = clients_.find(event.data.u64); found != clients_.end()) {
         on_event(found->first, found->second, event.events);
       }
+    }
+    if (std::chrono::steady_clock::now() >= next_sweep_) {
+      sweep();
     }
     turn_lane();
     // Looking after one may touch another: the lane may have to give up what it holds.
@@ -103,9 +108,6 @@ void Loop::run() {
           look_after(id, found->second);
         }
       }
-    }
-    if (std::chrono::steady_clock::now() >= next_sweep_) {
-      sweep();
     }
     flush_log();
   }

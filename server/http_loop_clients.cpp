@@ -319,6 +319,12 @@ void Loop::close(Id id) {
 
 /// The wait for a client has ended.
 void Loop::expire(Id id, Client& client) {
+  if (!aborted_ && !client.lingering && client.idle()) {
+    on_event(id, client, EPOLLIN);  // what it has sent already still counts
+    if (!clients_.contains(id) || !client.idle()) {
+      return;
+    }
+  }
   if (aborted_ || client.lingering || client.idle() || !client.output.empty() ||
       !client.turns.empty()) {
     return close(id);
@@ -326,7 +332,7 @@ void Loop::expire(Id id, Client& client) {
   begin_turn(id, client,
              client.reader.give_up(
                  error_reply(408, "request_timeout", "the request did not arrive in its time")));
-  look_after(id, client);
+  touch(id, client);
 }
 
 }  // namespace query::server
