@@ -31,9 +31,7 @@ class CatalogNames {
 
   bool closed_ = false;  // nothing can be proven in this database
   Names callable_;       // every function of the name is built in and not volatile
-  Names suspect_;        // must not occur: other functions, views, domains …
-  Names composite_;      // must not be cast to
-  Names operators_;      // must not occur
+  Names suspect_;        // must not occur: other functions, views …
 };
 
 }  // namespace query::detail

@@ -161,6 +161,13 @@ auto verb_of(std::string_view sql) -> std::string {
   return token.kind == Kind::kWord ? folded(token) : "";
 }
 
+/// Whether the name behind is an alias with a list of columns: `AS v(a, b)`, `(VALUES …) v(a, b)`,
+/// `WITH n(i) AS`. (In DISTINCT ON (a) f(a) it is not; f is then judged as a name, not as a call.)
+auto names_columns_behind(const SqlToken& token) -> bool {
+  constexpr std::array<std::string_view, 3> kBeforeAlias = {"as", "recursive", "with"};
+  return token.is(')') || (token.kind == Kind::kWord && has(kBeforeAlias, folded(token)));
+}
+
 auto tokens_of(std::string_view sql) -> std::vector<SqlToken> {
   std::vector<SqlToken> tokens;
   SqlLexer lexer(sql);
@@ -192,10 +199,6 @@ auto examine(std::string_view sql) -> StatementText {
     if (token.is(';') && behind.kind != Kind::kEnd) {
       return {};
     }
-    text.casts = text.casts || token.text == "::";
-    if (token.kind == Kind::kOperator) {
-      text.operators.emplace(token.text);
-    }
     if (!is_name(token)) {
       continue;
     }
@@ -204,10 +207,8 @@ auto examine(std::string_view sql) -> StatementText {
     if (keyword && has(kWriting, name)) {
       return {};
     }
-    // CAST(…), and a type's name before a string: date '2024-01-01'.
-    text.casts = text.casts || (keyword && name == "cast") || behind.kind == Kind::kString;
-    const bool alias = i > 0 && tokens[i - 1].kind == Kind::kWord && folded(tokens[i - 1]) == "as";
-    if (behind.is('(') && !alias && !(keyword && has(kNotCalls, name))) {
+    if (behind.is('(') && !(keyword && has(kNotCalls, name)) &&
+        !(i > 0 && names_columns_behind(tokens[i - 1]))) {
       text.calls.insert(name);
     }
     text.names.insert(std::move(name));

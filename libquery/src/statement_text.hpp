@@ -14,8 +14,6 @@ struct StatementText {
 
   std::set<std::string> calls{};  ///< what stands as a function's name before a parenthesis
   std::set<std::string> names{};  ///< every identifier, keywords among them
-  std::set<std::string> operators{};
-  bool casts = false;  ///< to a type by its name, in any way that SQL has
 };
 
 /// Never guesses: what is not understood does not read.
