@@ -172,7 +172,6 @@ void Answer::done() noexcept {
   in_rows_ = false;
   open_ = false;
   lease_->answering = false;
-  lease_->note_end();
 }
 
 }  // namespace query::detail

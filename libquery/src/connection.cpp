@@ -80,9 +80,7 @@ auto control(Lease& lease, const char* command, Deadline deadline) -> detail::Re
   try {
     session.settle(Patience(deadline));
     sent = true;
-    detail::ResultHandle result = session.run(command, Patience(deadline));
-    lease.note_end();
-    return result;
+    return session.run(command, Patience(deadline));
   } catch (const detail::OutOfPatience& end) {
     session.doubt();  // its answer may still come
     throw_out_of_patience(end, "the transaction began or ended",

@@ -78,6 +78,9 @@ auto PoolCore::stats() const -> PoolStats {
 void PoolCore::give_back(ResourcePool<Session>::Place place, bool traceless) noexcept {
   try {
     Session& session = *place.resource;
+    // What a cancel request leaves behind in a race shall meet the reset, not the next lease.
+    const bool left_as_it_was =
+        traceless && !session.cancellable() && session.transaction_status() == PQTRANS_IDLE;
     const bool reusable = session.release_cancel_target() && session.sound() &&
                           session.transaction_status() != PQTRANS_ACTIVE &&
                           session.transaction_status() != PQTRANS_UNKNOWN;
@@ -87,7 +90,7 @@ void PoolCore::give_back(ResourcePool<Session>::Place place, bool traceless) noe
     if (!reusable) {
       place.resource.reset();
     } else if (settings_.reset_session) {
-      if (traceless && session.transaction_status() == PQTRANS_IDLE) {
+      if (left_as_it_was) {
         ++resets_skipped_;
       } else {
         ++resets_;
@@ -106,8 +109,11 @@ void PoolCore::give_back(ResourcePool<Session>::Place place, bool traceless) noe
 }
 
 Lease::~Lease() {
-  note_end();
-  core_->give_back(std::move(place_), traceless_);
+  Proof& proof = core_->proof();
+  if (changes_catalog_) {
+    proof.end_change();
+  }
+  core_->give_back(std::move(place_), traceless_ && proof.unchanged_since(begun_));
 }
 
 void Lease::note(std::string_view sql, bool alone) {
@@ -115,14 +121,7 @@ void Lease::note(std::string_view sql, bool alone) {
   traceless_ = traceless_ && alone && proven;
   if (!proven && !changes_catalog_ && may_change_catalog(sql)) {
     changes_catalog_ = true;
-    core_->proof().outdate();
-  }
-}
-
-void Lease::note_end() noexcept {
-  // With each end, for it may be that of the transaction.
-  if (changes_catalog_) {
-    core_->proof().outdate();
+    core_->proof().begin_change();
   }
 }
 

@@ -43,7 +43,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
 class Lease {
  public:
   Lease(std::shared_ptr<PoolCore> core, ResourcePool<Session>::Place place) noexcept
-      : core_(std::move(core)), place_(std::move(place)) {}
+      : core_(std::move(core)), place_(std::move(place)), begun_(core_->proof().changes()) {}
   ~Lease();
   Lease(const Lease&) = delete;
   auto operator=(const Lease&) -> Lease& = delete;
@@ -55,8 +55,6 @@ class Lease {
 
   /// To be told before a statement is sent that is a whole transaction (`alone`) or part of one.
   void note(std::string_view sql, bool alone);
-  /// To be told when something that was sent has ended.
-  void note_end() noexcept;
 
   /// Throws std::logic_error while an answer is open: the connection can do one thing at a time.
   void require_idle() const;
@@ -64,6 +62,7 @@ class Lease {
  private:
   std::shared_ptr<PoolCore> core_;
   ResourcePool<Session>::Place place_;
+  const std::uint64_t begun_;  // Proof::changes() at the beginning
   bool traceless_ = true;
   bool changes_catalog_ = false;
 };

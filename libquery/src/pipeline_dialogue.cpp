@@ -69,7 +69,6 @@ PipelineDialogue::~PipelineDialogue() {
     session().doubt();
   }
   lease_->answering = false;
-  lease_->note_end();
 }
 
 auto PipelineDialogue::submit(Statement statement) -> std::uint64_t {
@@ -273,7 +272,6 @@ void PipelineDialogue::take_error(Task& task, Diagnostics diagnostics) const {
 
 void PipelineDialogue::finish_round() {
   --rounds_;
-  lease_->note_end();
   std::deque<Task> again;
   for (; answered_ > 0; --answered_) {
     Task& task = sent_.front();

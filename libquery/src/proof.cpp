@@ -19,15 +19,29 @@ constexpr std::size_t kLongestText = std::size_t{16} << 10;
 
 }  // namespace
 
-auto Proof::leaves_no_trace(std::string_view sql) -> bool {
+void Proof::begin_change() noexcept {
+  ++changing_;
+  ++changes_;
+}
+
+void Proof::end_change() noexcept {
+  ++changes_;
+  --changing_;
+}
+
+auto Proof::unchanged_since(std::uint64_t changes) const noexcept -> bool {
+  return changing_ == 0 && changes_ == changes;  // in this order: what has just ended is counted
+}
+
+auto Proof::leaves_no_trace(std::string_view sql, Clock::time_point now) -> bool {
   ++uses_;
   if (sql.size() > kLongestText) {
     return false;
   }
   {
     const std::shared_lock lock(mutex_);
-    const auto age = Clock::now() - read_at_;
-    if (!names_ || names_of_ != changes_ || age > kGood) {
+    const auto age = now - read_at_;
+    if (!names_ || !unchanged_since(names_of_) || age > kGood) {
       return false;
     }
     if (age > kNew && !scout_sent_.exchange(true)) {
@@ -44,13 +58,13 @@ auto Proof::leaves_no_trace(std::string_view sql) -> bool {
     verdicts_.clear();
   }
   verdicts_.emplace(sql, verdict);
-  return verdict && names_of_ == changes_;
+  return verdict && unchanged_since(names_of_);
 }
 
-auto Proof::begin_reading() -> std::optional<std::uint64_t> {
-  const auto wanted = [this] {
-    const auto now = Clock::now();
-    return uses_ >= kWorthIt && (!names_ || names_of_ != changes_ || now - read_at_ > kNew) &&
+auto Proof::begin_reading(Clock::time_point now) -> std::optional<std::uint64_t> {
+  const auto wanted = [&] {
+    return uses_ >= kWorthIt && changing_ == 0 &&
+           (!names_ || names_of_ != changes_ || now - read_at_ > kNew) &&
            (!tried_at_ || now - *tried_at_ > kBetweenReadings);
   };
   {
@@ -63,7 +77,7 @@ auto Proof::begin_reading() -> std::optional<std::uint64_t> {
   if (!wanted() || reading_.exchange(true)) {
     return std::nullopt;
   }
-  tried_at_ = Clock::now();
+  tried_at_ = now;
   uses_ = 0;
   return changes_.load();
 }

@@ -15,28 +15,36 @@
 namespace query::detail {
 
 /// Which statements provably leave no trace in their session: those that do nothing but read, and
-/// run only built-in code that is not volatile. Verdicts are kept by SQL
-/// text and hold for one reading of the catalog. Thread-safe.
+/// run only built-in code that is not volatile. Verdicts are kept by SQL text and hold for one
+/// reading of the catalog. Thread-safe.
 ///
 /// A reading is as good as new for 10 s, and good for 20 s. Between the two one caller is told
 /// "no", so that its statement goes the way on which the catalog is read again. Who asks seldom is
-/// spared readings, and is told "no".
+/// spared readings, and is told "no". All are, while something may be changing the catalog: when
+/// that takes effect, only the server knows.
 class Proof {
  public:
-  [[nodiscard]] auto leaves_no_trace(std::string_view sql) -> bool;
+  using Clock = std::chrono::steady_clock;
 
-  /// To be told before a statement that may change the catalog is sent, and again after its end:
-  /// a reading from between the two may hold the old state.
-  void outdate() noexcept { ++changes_; }
+  [[nodiscard]] auto leaves_no_trace(std::string_view sql, Clock::time_point now = Clock::now())
+      -> bool;
+
+  /// Around all that may change the catalog: before it is sent, and when its lease has ended.
+  void begin_change() noexcept;
+  void end_change() noexcept;
+
+  /// How often that happened: a moment, to be asked about later.
+  [[nodiscard]] auto changes() const noexcept -> std::uint64_t { return changes_; }
+  /// Whether nothing may have changed the catalog since. A verdict from in between still holds.
+  [[nodiscard]] auto unchanged_since(std::uint64_t changes) const noexcept -> bool;
 
   /// A number where the catalog is to be read now, by the caller; adopt() or give_up() follows.
-  [[nodiscard]] auto begin_reading() -> std::optional<std::uint64_t>;
+  [[nodiscard]] auto begin_reading(Clock::time_point now = Clock::now())
+      -> std::optional<std::uint64_t>;
   void adopt(std::uint64_t number, CatalogNames names);
   void give_up() noexcept { reading_ = false; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   struct Hash {
     using is_transparent = void;
     auto operator()(std::string_view text) const noexcept -> std::size_t {
@@ -44,8 +52,9 @@ class Proof {
     }
   };
 
-  std::atomic<std::uint64_t> changes_ = 1;
-  std::atomic<std::uint64_t> uses_ = 0;  // since the last reading
+  std::atomic<std::uint64_t> changes_ = 0;   // begun and ended
+  std::atomic<std::uint64_t> changing_ = 0;  // begun and not ended
+  std::atomic<std::uint64_t> uses_ = 0;      // since the last reading
   std::atomic<bool> reading_ = false;
   std::atomic<bool> scout_sent_ = false;
 

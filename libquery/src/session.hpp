@@ -107,6 +107,9 @@ class Session {
   /// The place to send a cancel request to, made on first use.
   [[nodiscard]] auto cancel_target() -> std::shared_ptr<CancelTarget>;
 
+  /// Whether a cancel request may have been sent.
+  [[nodiscard]] auto cancellable() const noexcept -> bool { return cancel_target_ != nullptr; }
+
   /// Ends the cancel target; false where the session must not be used again because of it.
   [[nodiscard]] auto release_cancel_target() noexcept -> bool;
 

@@ -355,6 +355,18 @@ TEST_CASE("only what is proven, and stands alone, spares the reset", "[proof]") 
           transaction.commit();
         }) == 1);
   CHECK(resets_of([&] { CHECK_THROWS_AS(run("select 1 / 0"), query::SqlError); }) == 0);
+  CHECK(resets_of([&] {
+          query::QueryOptions options;
+          options.deadline = query::after(std::chrono::milliseconds(20));
+          const char* const slow = "select count(*) from generate_series(1, 100000000)";
+          CHECK(pool.leaves_no_trace(slow));
+          CHECK_THROWS_AS(pool.execute(slow, options), query::Timeout);
+        }) == 1);
+  CHECK(resets_of([&] {
+          auto connection = pool.acquire();
+          (void)connection.canceller();
+          connection.execute("select 1");
+        }) == 1);
   CHECK(state(pool) == "t");
 }
 
@@ -372,29 +384,72 @@ TEST_CASE("what this pool changes in the catalog counts at once", "[proof]") {
   CAPTURE(with);
   wake(pool);
   REQUIRE(pool.leaves_no_trace(read));
-  auto connection = pool.acquire();
-  if (with == 0) {
-    connection.execute(create);
-  } else if (with == 1) {
-    const std::vector<query::Statement> statements{"select 1", create};
-    connection.batch(statements);
-  } else if (with == 2) {
-    auto transaction = connection.begin();
-    transaction.execute(create);
-    wake(pool);  // another connection sees the old state still
-    CHECK(pool.leaves_no_trace(read));
-    transaction.commit();
-  } else {
-    connection.execute("begin");
-    connection.execute(create);
-    wake(pool);
-    CHECK(pool.leaves_no_trace(read));
-    connection.execute("commit");
+  {
+    auto connection = pool.acquire();
+    if (with == 0) {
+      connection.execute(create);
+    } else if (with == 1) {
+      const std::vector<query::Statement> statements{"select 1", create};
+      connection.batch(statements);
+    } else if (with == 2) {
+      auto transaction = connection.begin();
+      transaction.execute(create);
+      CHECK(!pool.leaves_no_trace(read));
+      transaction.commit();
+    } else {
+      connection.execute("begin");
+      connection.execute(create);
+      CHECK(!pool.leaves_no_trace(read));
+      connection.execute("commit");
+    }
+    CHECK(!pool.leaves_no_trace(read));
   }
   CHECK(!pool.leaves_no_trace(read));
   wake(pool);
   CHECK(!pool.leaves_no_trace(read));
   pool.execute(read, test::within());
+  CHECK(state(pool) == "t");
+}
+
+TEST_CASE("a change that takes effect behind a proof costs the reset", "[proof]") {
+  Traps traps;
+  auto options = one_connection();
+  options.max_size = 3;
+  options.conninfo = test::dsn_with("options='-c search_path=public,traps_shadow'");
+  Pool pool(options);
+  const char* const read = "select lower('ABC'::varchar)";
+  const char* const create =
+      "create function traps_shadow.lower(varchar) returns text language sql volatile "
+      "as $$ select set_config('app.mark', 'left', false) $$";
+  wake(pool);
+  std::uint64_t skipped = 0;
+  SECTION("between the proof and the statement") {
+    query::Pipeline reader(pool.acquire());
+    REQUIRE(pool.leaves_no_trace(read));
+    reader.submit({read});
+    pool.execute(create, test::within());
+    skipped = pool.stats().resets_skipped;
+    while (reader.pending() > 0) {
+      reader.advance();
+      (void)reader.next();
+    }
+  }
+  SECTION("before this side has heard of its end") {
+    query::Pipeline writer(pool.acquire());
+    writer.submit({create});
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1200);
+    while (std::chrono::steady_clock::now() < end) {  // the old state is not read for a new one
+      pool.execute(read, test::within());
+    }
+    writer.advance();
+    REQUIRE(test::eventually([&] {
+      return traps.witness().value("select to_regproc('traps_shadow.lower') is not null") == "t";
+    }));
+    skipped = pool.stats().resets_skipped;
+    pool.execute(read, test::within());
+    CHECK(!pool.leaves_no_trace(read));
+  }
+  CHECK(pool.stats().resets_skipped == skipped);
   CHECK(state(pool) == "t");
 }
 

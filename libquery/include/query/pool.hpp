@@ -85,10 +85,14 @@ class QUERY_EXPORT Pool {
                                  const QueryOptions& options = {}) -> Rows;
 
   /// Whether a statement provably leaves its session as it was: it only reads, and all the code
-  /// that it runs is built in and not volatile. Asks what is known of the catalog, never the
-  /// server: what this pool changes in it counts at once, what others change within 20 s; false
-  /// where nothing is known yet, and now and then in between. Such statements may share a session,
-  /// and spare it the reset.
+  /// that it runs by name is built in and not volatile; what runs without being named (behind
+  /// operators, casts, domains …) at least was declared not to be volatile. Such statements may
+  /// share a session, and spare it the reset.
+  ///
+  /// Asks what is known of the catalog, never the server. What a statement of this pool changes in
+  /// it, told by its first word, counts at once, and while its lease lasts nothing is proven; what
+  /// others change, or functions and triggers, counts within 20 s. False where nothing is known
+  /// yet, and now and then in between.
   [[nodiscard]] auto leaves_no_trace(std::string_view sql) -> bool;
 
   [[nodiscard]] auto stats() const -> PoolStats;
