@@ -7,7 +7,7 @@ namespace query::detail {
 
 namespace {
 
-// Everything is qualified: a role may have a search_path that leads elsewhere.
+// Everything is qualified: a role may have a search_path that leads elsewhere. IN cannot be.
 //
 // Callable (f) are functions; suspect (s) are other functions, and relations that run more than a
 // scan (views; row security; foreign tables and whatever has one as a partition; not the views of
@@ -53,10 +53,11 @@ UNION ALL
 SELECT 's', relname FROM pg_catalog.pg_class
 WHERE relkind OPERATOR(pg_catalog.=) 'v' AND (relnamespace OPERATOR(pg_catalog.=) 11
                                               OR oid OPERATOR(pg_catalog.>=) 16384)
-   OR relrowsecurity OR oid IN (SELECT oid FROM foreign_part)
+   OR relrowsecurity OR oid OPERATOR(pg_catalog.=) ANY (SELECT oid FROM foreign_part)
 UNION ALL
 SELECT 'x', '' WHERE EXISTS (
-  SELECT FROM implicit WHERE function IN (SELECT oid FROM volatile_function))
+  SELECT FROM implicit
+  WHERE function OPERATOR(pg_catalog.=) ANY (SELECT oid FROM volatile_function))
 UNION ALL
 SELECT 'x', '' FROM pg_catalog.pg_database
 WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()

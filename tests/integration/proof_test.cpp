@@ -187,6 +187,10 @@ TEST_CASE("a database is closed where what no name tells of is volatile", "[proo
        "select w != 'b' from traps.word"},
       {{"create operator traps.~~ (leftarg = varchar, rightarg = varchar, function = traps.both)"},
        "select w like 'b' from traps.word"},
+      {{"create function traps.never(oid, oid) returns bool language sql volatile as $$ select "
+        "set_config('app.mark', 'left', false) is null $$",
+        "create operator traps.= (leftarg = oid, rightarg = oid, function = traps.never)"},
+       "select 1 where oid '1' in (2, 3)"},
       // Casts and comparisons.
       {{"create function traps.to_json(traps.pair) returns json language sql volatile as "
         "$$ select to_json(set_config('app.mark', 'left', false)) $$",
@@ -235,7 +239,7 @@ TEST_CASE("a database is closed where what no name tells of is volatile", "[proo
   }
   CAPTURE(way.taken);
   auto options = one_connection();
-  options.conninfo = test::dsn_with("options='-c search_path=traps,public'");
+  options.conninfo = test::dsn_with("options='-c search_path=traps,pg_catalog,public'");
   ReadyPool ready(options);
   CHECK(!ready.pool.leaves_no_trace("select 1"));
   CHECK(!ready.pool.leaves_no_trace(way.taken));
