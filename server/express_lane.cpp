@@ -32,6 +32,7 @@ void ExpressLane::open(Connection connection) {
   under_way_.clear();
   first_ = 1;
   opened_ = moved_ = Clock::now();
+  changes_ = service_.catalog_changes();
 }
 
 void ExpressLane::fail() noexcept {
@@ -40,7 +41,8 @@ void ExpressLane::fail() noexcept {
 }
 
 auto ExpressLane::submit(std::uint64_t ticket, SharedCall& call) -> bool {
-  if (!pipeline_ || !pipeline_->usable() || under_way_.size() >= kMostUnderWay) {
+  if (!pipeline_ || !pipeline_->usable() || under_way_.size() >= kMostUnderWay ||
+      service_.catalog_changes() != changes_) {
     return false;
   }
   if (pipeline_->pending() == 0) {
@@ -94,8 +96,10 @@ auto ExpressLane::wants_close() const -> bool {
     return pipeline_.has_value();
   }
   const auto now = Clock::now();
-  return pipeline_->pending() > 0 ? now - moved_ > kStuck
-                                  : now - moved_ > kIdle || now - opened_ > kOld;
+  if (pipeline_->pending() > 0) {
+    return now - moved_ > kStuck;
+  }
+  return now - moved_ > kIdle || now - opened_ > kOld || service_.catalog_changes() != changes_;
 }
 
 void ExpressLane::close() {

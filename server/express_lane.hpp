@@ -44,7 +44,8 @@ class ExpressLane {
   void advance();
   [[nodiscard]] auto next() -> std::optional<Arrival>;
 
-  /// Whether the connection is lost, stuck, idle for long, or old.
+  /// Whether the connection is lost, stuck, idle for long, or old; or what it ran may have been
+  /// proven of another catalog.
   [[nodiscard]] auto wants_close() const -> bool;
 
   /// Gives the connection back; what is under way arrives, to be run elsewhere.
@@ -61,6 +62,7 @@ class ExpressLane {
   std::deque<std::optional<Passage>> under_way_;  // by number; those answered are empty
   std::uint64_t first_ = 1;                       // the number of under_way_'s first
   std::deque<Arrival> arrived_;
+  std::uint64_t changes_ = 0;  // Service::catalog_changes() when it was opened
   Clock::time_point opened_;
   Clock::time_point moved_;       // when something last arrived, or was submitted to an idle lane
   Clock::time_point not_before_;  // when a new connection may be tried

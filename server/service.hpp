@@ -72,6 +72,11 @@ class Service {
   /// A connection for that. Waits. Throws as Pool::acquire().
   [[nodiscard]] auto shared_connection() -> Connection;
 
+  /// Such a connection is to be given back when this has changed: see Pool::catalog_changes().
+  [[nodiscard]] auto catalog_changes() const noexcept -> std::uint64_t {
+    return pool_.catalog_changes();
+  }
+
   /// The reply; nothing where the statement has to be run by itself, which can do no harm.
   [[nodiscard]] auto shared_reply(const SharedCall& call, const PipelineAnswer& answer)
       -> std::optional<Reply>;

@@ -30,6 +30,8 @@ auto Pool::leaves_no_trace(std::string_view sql) -> bool {
   return core_->proof().leaves_no_trace(sql);
 }
 
+auto Pool::catalog_changes() const noexcept -> std::uint64_t { return core_->proof().changes(); }
+
 auto Pool::stats() const -> PoolStats { return core_->stats(); }
 
 void Pool::close() noexcept {

@@ -95,6 +95,11 @@ class QUERY_EXPORT Pool {
   /// yet, and now and then in between.
   [[nodiscard]] auto leaves_no_trace(std::string_view sql) -> bool;
 
+  /// Counts up around each statement of this pool that may change the catalog. For whoever keeps a
+  /// session for proven statements: when it has changed, one of them may have run after it was
+  /// proven and before that was known, so the session has to go back and be reset.
+  [[nodiscard]] auto catalog_changes() const noexcept -> std::uint64_t;
+
   [[nodiscard]] auto stats() const -> PoolStats;
 
   /// Closes idle connections now and the others when they come back; waiters and later callers
