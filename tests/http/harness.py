@@ -20,6 +20,8 @@ import requests
 
 SERVER = os.environ.get("QUERY_SERVER", "")
 DSN = os.environ.get("LIBQUERY_TEST_DSN", "")
+# For what measures memory: the address sanitizer would keep what was freed for a while.
+FREES_AT_ONCE = {"ASAN_OPTIONS": "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 PATIENCE = 30.0  # generous: these machines are busy
 
 

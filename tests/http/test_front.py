@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from harness import (
+    FREES_AT_ONCE,
     PATIENCE,
     Background,
     Server,
@@ -55,7 +56,8 @@ def test_clients_that_drip_hold_nobody_up() -> None:
 
 
 def test_a_client_that_sends_and_never_reads_is_bounded_and_cut_off() -> None:
-    with running("--write-timeout-ms", "2000") as server, server.connect() as sock:
+    flags = ("--write-timeout-ms", "2000")
+    with running(*flags, env=FREES_AT_ONCE) as server, server.connect() as sock:
         assert server.value("select 1") == 1
         before = server.resident_kb()
         request = request_bytes(b"select repeat('x', 50000) as x")
@@ -145,7 +147,7 @@ def test_100_continue_comes_in_its_turn(server: Server) -> None:
 
 
 def test_idle_connections_cost_little_and_all_work() -> None:
-    with running("--idle-timeout-ms", "60000") as server, ExitStack() as stack:
+    with running("--idle-timeout-ms", "60000", env=FREES_AT_ONCE) as server, ExitStack() as stack:
         assert server.value("select 1") == 1
         before = server.resident_kb()
         clients = [stack.enter_context(server.connect()) for _ in range(1000)]

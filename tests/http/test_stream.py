@@ -7,7 +7,7 @@ import json
 
 import pytest
 import requests
-from harness import Server, running, wait_until
+from harness import FREES_AT_ONCE, Server, running, wait_until
 
 LATE = "select 1/(x-90000) from generate_series(1,100000) x"
 
@@ -54,10 +54,7 @@ def test_http_1_0_is_reset_on_a_late_error(server: Server) -> None:
 def test_a_million_rows_stream_in_constant_memory() -> None:
     rows = 1_000_000
     sql = f"select g as id, 'row ' || g as name, g * 1.5 as n from generate_series(1, {rows}) g"
-    # A sanitizer would keep what was freed for a while.
-    with running(
-        env={"ASAN_OPTIONS": "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
-    ) as server:
+    with running(env=FREES_AT_ONCE) as server:
         server.post("select generate_series(1, 50000)")  # what a first request needs for ever
         before = server.resident_kb()
         most = before
