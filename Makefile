@@ -68,12 +68,19 @@ shared: ## Run the tests with libquery as a shared library
 	@$(MAKE) --no-print-directory test PRESET=shared
 
 .PHONY: bench
-bench: packages ## Measure, in ratios (PEERS=1: beside peers too; ROUNDS=5)
+bench: bench-programs ## Measure, in ratios (PEERS=1: beside peers too; ROUNDS=5)
+	@python3 tests/bench/bench.py build/release --json build/bench.json \
+	  --rounds $(or $(ROUNDS),5) $(if $(PEERS),--peers)
+
+.PHONY: soak
+soak: bench-programs ## Check every answer at full load while backends are killed (SECONDS=600)
+	@python3 tests/bench/soak.py build/release --seconds $(or $(SECONDS),600)
+
+.PHONY: bench-programs
+bench-programs: packages
 	$(call install,$(BENCH_PACKAGES))
 	@cmake --preset release -DQUERY_BUILD_TESTS=OFF -DQUERY_BUILD_BENCH=ON >/dev/null
 	@cmake --build --preset release --parallel $(JOBS)
-	@python3 tests/bench/bench.py build/release --json build/bench.json \
-	  --rounds $(or $(ROUNDS),5) $(if $(PEERS),--peers)
 
 .PHONY: fuzz
 fuzz: ## Fuzz the SQL lexer (SECONDS=60)
