@@ -306,8 +306,8 @@ class HttpServer::Front final : public httplib::Server {
   std::atomic<std::size_t> held_ = 0;
   std::size_t next_loop_ = 0;
   Signal abort_;
-  std::vector<std::unique_ptr<Loop>> loops_;  // outlive the threads that post to them
-  Workers workers_;
+  Workers workers_;  // its threads have ended before the loops go, to which they post
+  std::vector<std::unique_ptr<Loop>> loops_;
   Refuser refuser_;
 };
 

@@ -30,7 +30,7 @@ auto wait_for(std::condition_variable& variable, std::unique_lock<std::mutex>& l
 }  // namespace
 
 auto Workers::run(std::function<void()> task) -> bool {
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (finishing_) {
     return false;
   }
@@ -47,6 +47,7 @@ auto Workers::run(std::function<void()> task) -> bool {
     ++idle_;
   }
   handed_over_.push_back(std::move(task));
+  lock.unlock();  // or the thread would wake up only to wait for it
   wake_.notify_one();
   return true;
 }
