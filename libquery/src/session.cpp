@@ -12,16 +12,26 @@ namespace query::detail {
 
 namespace {
 
-/// DISCARD ALL, less the plans, in its order. Unprepared, for a user could replace a prepared one.
-constexpr std::array<const char*, 7> kReset{
-    "CLOSE ALL",
-    "RESET SESSION AUTHORIZATION",
-    "RESET ALL",
-    "UNLISTEN *",
-    "SELECT pg_catalog.pg_advisory_unlock_all()",
-    "DISCARD TEMP",
-    "DISCARD SEQUENCES",
+/// DISCARD ALL, less the plans, in its order; of which a SELECT has to do the advisory locks.
+struct ResetCommand {
+  std::string name;  // as a prepared statement
+  std::string sql;
 };
+const std::array<ResetCommand, 6> kReset{{
+    {"reset_1", "CLOSE ALL"},
+    {"reset_2", "RESET SESSION AUTHORIZATION"},
+    {"reset_3", "RESET ALL"},
+    {"reset_4", "UNLISTEN *"},
+    {"reset_5", "DISCARD TEMP"},
+    {"reset_6", "DISCARD SEQUENCES"},
+}};
+constexpr const char* kUnlock = "SELECT pg_catalog.pg_advisory_unlock_all()";
+
+/// The same; fails, with a message for the server's log, where a user has prepared statements.
+constexpr const char* kUnlockAndCheck =
+    "SELECT pg_catalog.pg_advisory_unlock_all(), "
+    "(SELECT ('prepared by a user: ' OPERATOR(pg_catalog.||) name)::pg_catalog.int4 "
+    "FROM pg_catalog.pg_prepared_statement() WHERE from_sql)";
 
 /// Prepared statements to drop: those that a user made with SQL's PREPARE, and those evicted here.
 constexpr const char* kFindStatements =
@@ -59,15 +69,18 @@ void Session::require(int sent) {
 }
 
 void Session::queue_command(const char* sql) {
+  check_prepared_ = false;
   require(PQsendQueryParams(connection_.get(), sql, 0, nullptr, nullptr, nullptr, nullptr, 0));
 }
 
 void Session::queue_query(const char* sql, const std::vector<const char*>& values) {
+  check_prepared_ = false;
   require(PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
                             values.data(), nullptr, nullptr, 0));
 }
 
 void Session::queue_prepare(const std::string& name, const std::string& sql) {
+  check_prepared_ = check_prepared_ && !name.empty();
   require(PQsendPrepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
 }
 
@@ -197,15 +210,48 @@ void Session::reset() {
   if (transaction_status() != PQTRANS_IDLE) {
     roll_back_in_passing();
   }
-  for (const char* command : kReset) {
-    queue_command(command);
+  quick_reset_ = statements_.enabled() && statements_.evicted().empty();
+  if (quick_reset_) {
+    queue_quick_reset();
+  } else {
+    for (const ResetCommand& command : kReset) {
+      queue_command(command.sql.c_str());
+    }
+    queue_command(kUnlock);
+    queue_search_for_statements();
   }
-  queue_search_for_statements();
   sync();
   ++passing_;
   last_words_.clear();  // a user may have raised them
   last_words_sqlstate_.clear();
   (void)PQflush(connection_.get());
+}
+
+/// Prepared, the reset costs half. A user could put others in the place of its statements, but only
+/// such as SQL's PREPARE makes: the check comes first, and its failure keeps the rest from running.
+/// It is the unnamed statement, which SQL does not reach.
+void Session::queue_quick_reset() {
+  if (!check_prepared_) {
+    queue_prepare("", kUnlockAndCheck);
+    check_prepared_ = true;
+  }
+  queue_execute("", {});
+  for (const ResetCommand& command : kReset) {
+    if (!reset_prepared_) {
+      queue_prepare(command.name, command.sql);
+    }
+    queue_execute(command.name, {});
+  }
+  reset_prepared_ = true;
+}
+
+/// What to do instead where that failed.
+void Session::reset_anew() {
+  reset_prepared_ = false;
+  for (const ResetCommand& command : kReset) {
+    statements_.evicted().push_back(command.name);
+  }
+  reset();
 }
 
 void Session::queue_search_for_statements() {
@@ -219,6 +265,8 @@ void Session::queue_search_for_statements() {
 
 void Session::settle(const Patience& patience) {
   std::vector<std::string> superfluous;
+  const bool quick_reset = std::exchange(quick_reset_, false);
+  bool again = false;
   for (; passing_ > 0; --passing_) {
     for (;;) {
       const ResultHandle result = receive(patience);
@@ -226,7 +274,9 @@ void Session::settle(const Patience& patience) {
       if (status == PGRES_PIPELINE_SYNC) {
         break;
       }
-      if (status == PGRES_FATAL_ERROR) {
+      if (status == PGRES_FATAL_ERROR && quick_reset) {
+        again = true;
+      } else if (status == PGRES_FATAL_ERROR) {
         doubt();
         const Diagnostics diagnostics = diagnostics_of(result.get());
         throw ConnectionError("the session could not be reset: " + diagnostics.message,
@@ -237,6 +287,10 @@ void Session::settle(const Patience& patience) {
         superfluous.emplace_back(PQgetvalue(result.get(), row, 0));
       }
     }
+  }
+  if (again) {
+    reset_anew();
+    return settle(patience);
   }
   drop_statements(superfluous, patience);
 }

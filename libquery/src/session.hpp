@@ -136,6 +136,8 @@ class Session {
   void prepare_for_use();
   void flush(const Patience& patience);
   void require(int sent);
+  void queue_quick_reset();
+  void reset_anew();
   void queue_search_for_statements();
   void drop_statements(const std::vector<std::string>& names, const Patience& patience);
   static void remember_notice(void* session, const PGresult* notice);
@@ -146,6 +148,9 @@ class Session {
   std::shared_ptr<CancelTarget> cancel_target_;
   std::string last_words_;           // of a server that goes down: its last notice
   std::string last_words_sqlstate_;  // its SQLSTATE
+  bool quick_reset_ = false;         // is on its way
+  bool reset_prepared_ = false;      // its commands are, under their names
+  bool check_prepared_ = false;      // its check is, as the unnamed statement
   bool sound_ = true;
   bool vanished_ = false;
 };

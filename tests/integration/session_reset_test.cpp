@@ -166,14 +166,21 @@ void run_all(Connection& connection, const std::vector<std::string>& statements)
 }
 
 constexpr const char* kPid = "select pg_backend_pid()";
+constexpr const char* kVolatile = "select random()";  // no reset is spared behind it
 
 }  // namespace
 
 TEST_CASE("a lease that comes later finds a session as new", "[session_reset]") {
   World world;
+  const bool reset_before = GENERATE(false, true);  // then the reset's statements are prepared
+  CAPTURE(reset_before);
   for (const Leak& leak : leaks()) {
     CAPTURE(leak.name);
     Pool pool(test::pool_options());
+    if (reset_before) {
+      (void)pool.execute(kVolatile, test::within());
+      CHECK(test::eventually([&] { return pool.stats().resets == 1 && pool.stats().idle == 1; }));
+    }
     std::string dirty_pid;
     {
       auto connection = pool.acquire(test::within());
@@ -274,6 +281,45 @@ TEST_CASE("every setting is back at its start, whatever was set", "[session_rese
   }
   CHECK(test::value(pool, kSettings) == fresh);
   CHECK(pool.stats().connected == 1);
+}
+
+TEST_CASE("what a user puts in place of the reset's own statements never runs", "[session_reset]") {
+  World world;
+  Pool pool(test::pool_options());
+  const bool reset_before = GENERATE(false, true);
+  const bool all = GENERATE(false, true);
+  const bool only_deallocate = GENERATE(false, true);
+  CAPTURE(reset_before, all, only_deallocate);
+  if (reset_before) {
+    (void)pool.execute(kVolatile, test::within());
+    (void)pool.execute(kVolatile, test::within());
+  }
+  const std::string pid = test::value(pool, kPid);
+  // A request that may only read must not get a write done by the reset either.
+  auto options = test::within();
+  options.read_only = true;
+  (void)pool.execute(
+      "do $$ declare ours record; begin "
+      "perform set_config('leak.mark', 'here', false), pg_advisory_lock(4711); "
+      "for ours in select 'reset_' || i as name from generate_series(" +
+          std::string(all ? "1" : "6") +
+          ", 6) i loop "
+          "if exists (select from pg_prepared_statements p where p.name = ours.name) then "
+          "execute 'deallocate ' || ours.name; end if; " +
+          (only_deallocate ? ""
+                           : "execute 'prepare ' || ours.name || ' as insert into leak.t "
+                             "values (1) returning ''query_1'' as name'; ") +
+          "end loop; end $$",
+      options);
+  CHECK(test::eventually([&] { return pool.stats().idle == 1; }));
+  CHECK(test::value(pool, "select coalesce(current_setting('leak.mark', true), '')").empty());
+  CHECK(test::value(pool, "select count(*)::text from pg_prepared_statements where from_sql") ==
+        "0");
+  CHECK(test::value(pool,
+                    "select count(*)::text from pg_locks where locktype = 'advisory' and "
+                    "pid = pg_backend_pid()") == "0");
+  CHECK(test::value(pool, kPid) == pid);  // cleaned, not replaced
+  CHECK(world.witness.rows("select from leak.t").empty());
 }
 
 TEST_CASE("a prepared statement of ours that a user has replaced is not believed",
