@@ -126,6 +126,10 @@ class Server:
         assert found
         return int(found.group(1))
 
+    def has_shadow_memory(self) -> bool:
+        """Whether the thread sanitizer is there, which doubles all memory and more."""
+        return "libtsan" in Path(f"/proc/{self.process.pid}/maps").read_text()
+
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 

@@ -154,7 +154,8 @@ def test_idle_connections_cost_little_and_all_work() -> None:
         for sock in clients:
             sock.sendall(request_bytes(b"select 1"))
             assert read_response(sock)[0] == 200
-        assert server.resident_kb() - before < 1000 * 16
+        if not server.has_shadow_memory():
+            assert server.resident_kb() - before < 1000 * 16
         for sock in clients:
             sock.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         for sock in clients:
